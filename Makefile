@@ -1,0 +1,41 @@
+# `make demo` answers the main question on two real recordings; `make test` runs every test.
+# Both build their own environment in $(VENV) and need only Python 3.11 or newer and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+# The tests need torch for the networks. A CPU build is enough.
+TORCH ?= torch==2.13.0
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint types bench clean
+
+demo: $(VENV)/.core
+	$(BIN)/samevoice models pull
+	$(BIN)/samevoice verify samples/sample_1a.mp3 samples/sample_1b.mp3
+
+test: $(VENV)/.dev
+	$(BIN)/samevoice models pull campplus silero ge2e
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable '.[dev,train]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -1,0 +1,108 @@
+"""Do these audios come from the same person?
+
+    import samevoice as sv
+
+    decision = sv.verify("a.wav", "b.wav")
+    print(decision.verdict, decision.probability)
+
+| name | what |
+|---|---|
+| `verify` | two recordings -> `Decision` |
+| `compare` | many recordings -> matrix of cosines |
+| `load_model` | a name or file -> `Model`, with `embed` and `embed_many` |
+| `open_recording`, `listen` | what is in a file; where somebody speaks, and the audio doctor's report |
+| `Waveform`, `Segment`, `Timeline`, `Embedding`, `Decision`, `ModelCard` | the values |
+| `SamevoiceError` and its children | everything that can go wrong |
+
+Names are resolved on first use: importing the package costs a few milliseconds and opens nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from samevoice.audio.decode import Recording, open_recording
+    from samevoice.audio.quality import AudioReport
+    from samevoice.audio.waveform import Waveform
+    from samevoice.embedder import Heard, Model, listen, load_detector, load_model
+    from samevoice.errors import (
+        AudioError,
+        ConfigError,
+        FingerprintMismatch,
+        ModelError,
+        NotEnoughSpeech,
+        SamevoiceError,
+    )
+    from samevoice.models.card import ModelCard
+    from samevoice.models.embedding import Embedding
+    from samevoice.scoring.decision import Decision
+    from samevoice.speech.timeline import Segment, Timeline
+    from samevoice.verification import compare, verify
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AudioError": "errors",
+    "AudioReport": "audio.quality",
+    "ConfigError": "errors",
+    "Decision": "scoring.decision",
+    "Embedding": "models.embedding",
+    "FingerprintMismatch": "errors",
+    "Heard": "embedder",
+    "Model": "embedder",
+    "ModelCard": "models.card",
+    "ModelError": "errors",
+    "NotEnoughSpeech": "errors",
+    "Recording": "audio.decode",
+    "SamevoiceError": "errors",
+    "Segment": "speech.timeline",
+    "Timeline": "speech.timeline",
+    "Waveform": "audio.waveform",
+    "compare": "verification",
+    "listen": "embedder",
+    "load_detector": "embedder",
+    "load_model": "embedder",
+    "open_recording": "audio.decode",
+    "verify": "verification",
+}
+
+__all__ = [
+    "AudioError",
+    "AudioReport",
+    "ConfigError",
+    "Decision",
+    "Embedding",
+    "FingerprintMismatch",
+    "Heard",
+    "Model",
+    "ModelCard",
+    "ModelError",
+    "NotEnoughSpeech",
+    "Recording",
+    "SamevoiceError",
+    "Segment",
+    "Timeline",
+    "Waveform",
+    "compare",
+    "listen",
+    "load_detector",
+    "load_model",
+    "open_recording",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Find a public name in the module that defines it, and remember it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'samevoice' has no attribute {name!r}")
+    value = getattr(import_module(f"samevoice.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,82 @@
+"""What all commands share: consoles, lists of files, a progress bar, warnings."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from samevoice.audio.decode import AUDIO_SUFFIXES
+from samevoice.embedder import DEFAULT_MODEL
+from samevoice.embedder import Progress as Tell
+from samevoice.errors import AudioError
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="A model of the zoo, or the path of an .onnx file with its card inside.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads for inference; default: all cores, at most 4.")]
+PathsArgument = Annotated[
+    list[str], typer.Argument(metavar="FILES|DIR...", help="Audio files, folders of them (searched deeply), or -.")
+]
+MODEL = DEFAULT_MODEL
+
+
+def print_json(value: object) -> None:
+    """Machine output: one JSON document, never coloured or wrapped."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def audio_files(paths: Sequence[str]) -> list[str]:
+    """Files as given, and the audio files below folders in order of name.
+
+    Raises:
+        AudioError: a folder holds no file with an audio suffix.
+    """
+    found: list[str] = []
+    for path in paths:
+        if path == "-" or not Path(path).is_dir():
+            found.append(path)
+            continue
+        inside = sorted(
+            os.path.join(folder, name)  # noqa: PTH118 - keeps "./" as the user wrote it
+            for folder, _, names in os.walk(path)
+            for name in names
+            if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith(".")
+        )
+        if not inside:
+            raise AudioError(f"{path}: no audio files in this folder; name the files if their suffix is unusual")
+        found.extend(inside)
+    return found
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Show warnings on stderr, each on a line."""
+    for warning in warnings:
+        err.print(f"warning: {warning}", style="yellow", markup=False)
+
+
+@contextmanager
+def progress_bar(label: str, total: float) -> Iterator[Tell]:
+    """A bar with the time left, on stderr; hands out a function that takes how much of `total` is done."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done: bar.update(task, completed=done)

@@ -1,0 +1,55 @@
+"""`samevoice verify A B`: do two recordings come from the same person?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from samevoice.cli.console import MODEL, JsonOption, ModelOption, ThreadsOption, err, out, print_json, warn
+from samevoice.embedder import load_model
+from samevoice.errors import AudioError
+from samevoice.scoring.decision import Decision
+from samevoice.verification import verify as decide_pair
+
+EXIT_CODES = {"same": 0, "different": 1, "unsure": 3}
+COLOURS = {"same": "green", "different": "red", "unsure": "yellow"}
+
+
+def verify(
+    first: Annotated[str, typer.Argument(metavar="A", help="An audio file, or - for standard input.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    model: ModelOption = MODEL,
+    far: Annotated[
+        float | None, typer.Option(help="Tolerated false-accept rate as a fraction; 0.01 unless given.")
+    ] = None,
+    threshold: Annotated[float | None, typer.Option(help="A cosine that alone decides, in place of --far.")] = None,
+    threads: ThreadsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Do two recordings come from the same person?
+
+    Prints one sentence with the reason. Exit code 0: same person, 1: different people, 3: cannot tell, 2: error.
+
+    Example: samevoice verify monday.wav tuesday.m4a --far 0.005
+    """
+    if first == second == "-":
+        raise AudioError("standard input can be read only once; give a file for one of the two recordings")
+    decision = decide_pair(first, second, model=load_model(model, threads), far=far, threshold=threshold)
+    if json:
+        print_json({"first": first, "second": second, **decision.to_json()})
+    else:
+        out.print(str(decision), style=COLOURS[decision.verdict], markup=False)
+        err.print(details(decision), style="dim", markup=False)
+        warn(decision.warnings)
+    raise typer.Exit(EXIT_CODES[decision.verdict])
+
+
+def details(decision: Decision) -> str:
+    """The figures behind the sentence, on one line."""
+    parts = [f"speech {decision.speech[0]:.1f} s and {decision.speech[1]:.1f} s"]
+    if decision.score is not None:
+        parts.insert(0, f"cosine {decision.score:.3f} (threshold {decision.threshold:.3f})")
+    if decision.probability is not None:
+        parts.insert(1, f"probability {decision.probability:.3f} at prior {decision.prior:g}")
+    return ", ".join([*parts, decision.model])

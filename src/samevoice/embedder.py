@@ -1,0 +1,344 @@
+"""The main job's spine: recording -> speech -> features -> embedding. Nothing else decides this order.
+
+A recording is walked through twice: once to find out what it is and where somebody speaks, once to describe
+that speech. What was heard is kept for the second walk when it is short, and decoded again when it is long,
+so that memory does not grow with the length of a file.
+
+Knows: the order of the stages, windows, batches. Does not know: how two embeddings are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samevoice.audio.decode import Recording, Source, open_recording
+from samevoice.audio.quality import AudioReport, Meter
+from samevoice.audio.resample import QUALITY, mix, waveforms
+from samevoice.audio.waveform import Samples, Waveform
+from samevoice.errors import ModelError, NotEnoughSpeech, SamevoiceError
+from samevoice.features.frontend import Features, Frontend, build_frontend
+from samevoice.models import store
+from samevoice.models.card import ModelCard, Window
+from samevoice.models.embedding import Embedding
+from samevoice.models.encoder import Encoder, read_model
+from samevoice.runtime import default_threads
+from samevoice.speech.timeline import Timeline
+from samevoice.speech.vad import RATE, SileroVad, VoiceActivityDetector
+
+DEFAULT_MODEL = "campplus"
+VAD_MODEL = "silero"
+
+KEPT_SECONDS = 300.0  # of 16 kHz sound that is kept instead of decoded again: 19 MB
+BATCH_FRAMES = 2_400  # frames per network call: 8 clips of 3 s
+CHUNK = 32  # recordings that wait for partners of the same length
+FIRST_WALK = 0.25  # share of the whole work, for progress
+
+Progress = Callable[[float], None]
+Outcome = Embedding | SamevoiceError
+
+
+def load_model(name: str | Path = DEFAULT_MODEL, threads: int | None = None) -> Model:
+    """Open a model for use; nothing is downloaded.
+
+    Args:
+        name: a model of the zoo that was pulled before, or the path of an `.onnx` file with its card inside.
+        threads: how many threads inference may use; by default all cores of this process, at most 4.
+
+    Raises:
+        ModelError: the model is not there (the message names the command that brings it), damaged, or no
+            speaker embedding model.
+    """
+    is_path = isinstance(name, Path) or name.endswith(".onnx")
+    card, graph = read_model(Path(name)) if is_path else store.load(str(name))
+    count = default_threads() if threads is None else threads
+    return Model(card, graph, detector=load_detector(count), threads=count)
+
+
+def load_detector(threads: int | None = None) -> VoiceActivityDetector:
+    """Open the default voice activity detector (Silero), which must have been pulled before.
+
+    Raises:
+        ModelError: it was not, or its file is damaged.
+    """
+    _, graph = store.load(VAD_MODEL)
+    return SileroVad(graph, threads=1 if threads is None else threads)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What the first walk through a recording found.
+
+    Args:
+        recording: the source.
+        speech: where somebody speaks.
+        report: what the audio doctor says.
+        level_dbfs: level of the whole recording.
+        samples: how many there are at the working rate.
+        kept: the sound at the working rate, or None when it was too long to keep.
+    """
+
+    recording: Recording
+    speech: Timeline
+    report: AudioReport
+    level_dbfs: float
+    samples: int
+    kept: tuple[Waveform, ...] | None
+
+    def blocks(self, quality: str) -> Iterable[Waveform]:
+        """The sound at the working rate once more."""
+        if self.kept is not None:
+            return self.kept
+        mono = (mix(block) for block in self.recording.blocks())
+        return waveforms(mono, self.recording.info.rate, RATE, quality)
+
+
+def listen(
+    audio: Source,
+    detector: VoiceActivityDetector,
+    *,
+    name: str | None = None,
+    quality: str = QUALITY,
+    progress: Progress | None = None,
+) -> Heard:
+    """Walk through a recording once: measure it and find the speech.
+
+    Args:
+        audio: anything `open_recording` takes.
+        detector: finds the speech.
+        name: what to call the recording in messages.
+        quality: name of the resampling filter.
+        progress: is told the fraction done, in [0, 1], where the header gives a duration.
+
+    Raises:
+        AudioError: the recording cannot be read.
+    """
+    recording = open_recording(audio, name)
+    meter = Meter(recording)
+    kept: list[Waveform] | None = []
+    samples = 0
+
+    def passing() -> Iterator[Waveform]:
+        nonlocal kept, samples
+        for block in waveforms(meter.watch(recording.blocks()), recording.info.rate, RATE, quality):
+            samples += len(block.samples)
+            if kept is not None:
+                kept.append(block)
+            if samples > KEPT_SECONDS * RATE:
+                kept = None
+            yield block
+            if progress and recording.info.declared:
+                progress(min(samples / RATE / recording.info.declared, 1.0))
+
+    speech = detector(passing())
+    report = meter.report(speech.covers(meter.frame_times), speech.duration)
+    return Heard(recording, speech, report, meter.level_dbfs, samples, None if kept is None else tuple(kept))
+
+
+class Model:
+    """A speaker embedding model, ready for use.
+
+    Attributes:
+        card: what the model is.
+
+    Args:
+        card: read from the model's file.
+        graph: the network.
+        detector: finds the speech.
+        threads: how many threads inference may use.
+
+    Raises:
+        ModelError: the card is not that of a speaker embedding model, or the graph cannot be opened.
+    """
+
+    def __init__(self, card: ModelCard, graph: bytes, *, detector: VoiceActivityDetector, threads: int = 1) -> None:
+        """Open the network and build the front end that its card prescribes."""
+        if card.frontend is None or card.window is None:
+            raise ModelError(f"{card.name}: is a {card.kind} model, not one for speaker embeddings; choose another")
+        if card.frontend.rate != RATE:
+            raise ModelError(f"{card.name}: works at {card.frontend.rate} Hz; this version supports {RATE} Hz only")
+        self.card = card
+        self._window: Window = card.window
+        self._frontend: Frontend = build_frontend(card.frontend)
+        self._encoder = Encoder(card, graph, threads)
+        self._detector = detector
+
+    def listen(self, audio: Source, *, name: str | None = None, progress: Progress | None = None) -> Heard:
+        """Measure a recording and find its speech, without embedding it.
+
+        Raises:
+            AudioError: the recording cannot be read.
+        """
+        return listen(audio, self._detector, name=name, quality=self.card.resampler, progress=progress)
+
+    def embed(self, audio: Source, *, name: str | None = None, progress: Progress | None = None) -> Embedding:
+        """The embedding of all speech in a recording, taken to be of one person.
+
+        Speech longer than the card's window is embedded window by window, evenly spread, and averaged.
+
+        Args:
+            audio: a path, "-", bytes of a file, a binary file object, or a `Waveform`.
+            name: what to call the recording in messages.
+            progress: is told the fraction done, in [0, 1].
+
+        Raises:
+            AudioError: the recording cannot be read.
+            NotEnoughSpeech: it holds less speech than the model needs.
+        """
+        (outcome,) = self._embed_chunk([(audio, name)], progress)
+        if isinstance(outcome, SamevoiceError):
+            raise outcome
+        return outcome
+
+    def embed_many(self, audios: Iterable[Source]) -> list[Embedding]:
+        """Embeddings of many recordings, in order, with recordings of equal length batched.
+
+        The vectors are those of `embed`, whatever the company.
+
+        Raises:
+            AudioError: a recording cannot be read.
+            NotEnoughSpeech: a recording holds less speech than the model needs.
+        """
+        embeddings: list[Embedding] = []
+        for outcome in self.embed_each(audios):
+            if isinstance(outcome, SamevoiceError):
+                raise outcome
+            embeddings.append(outcome)
+        return embeddings
+
+    def embed_each(self, audios: Iterable[Source], *, progress: Progress | None = None) -> Iterator[Outcome]:
+        """Like `embed_many`, but one by one, with the error in place of an embedding that cannot be made.
+
+        Args:
+            audios: recordings.
+            progress: is told how many recordings are done; a long one counts in fractions.
+        """
+        sources = iter(audios)
+        done = 0
+        while chunk := list(islice(sources, CHUNK)):
+            base = done
+            yield from self._embed_chunk(
+                [(audio, None) for audio in chunk],
+                None if progress is None else lambda part, base=base: progress(base + part),
+            )
+            done += len(chunk)
+
+    def _embed_chunk(self, audios: Sequence[tuple[Source, str | None]], progress: Progress | None) -> list[Outcome]:
+        """Embed a few recordings; those whose speech fits one window of the same length share network calls."""
+        outcomes: dict[int, Outcome] = {}
+        waiting: dict[int, list[tuple[int, Heard, Features]]] = {}
+        for index, (audio, name) in enumerate(audios):
+            tell = _Steps(progress, index)
+            try:
+                heard = self.listen(audio, name=name, progress=tell.listened)
+                plan = self._plan(heard)
+                if len(plan.starts) == 1:
+                    waiting.setdefault(plan.length, []).append((index, heard, next(self._windows(heard, plan))))
+                else:
+                    outcomes[index] = self._finish(heard, self._embed_long(heard, plan, tell))
+            except SamevoiceError as error:
+                outcomes[index] = error
+            tell.embedded(1.0)
+        for length, group in waiting.items():
+            size = self._batch_size(length)
+            for batch in (group[start : start + size] for start in range(0, len(group), size)):
+                vectors = self._encode([features for _, _, features in batch])
+                for (index, heard, _), vector in zip(batch, vectors, strict=True):
+                    outcomes[index] = self._finish(heard, vector[None])
+        return [outcomes[index] for index in range(len(audios))]
+
+    def _embed_long(self, heard: Heard, plan: _Plan, tell: _Steps) -> NDArray[np.float32]:
+        """Unit vectors of all windows of one recording, in bounded memory."""
+        vectors: list[NDArray[np.float32]] = []
+        windows = self._windows(heard, plan)
+        while batch := list(islice(windows, self._batch_size(plan.length))):
+            vectors.extend(self._encode(batch))
+            tell.embedded(len(vectors) / len(plan.starts))
+        return np.stack(vectors)
+
+    def _plan(self, heard: Heard) -> _Plan:
+        """Which frames are speech, and how they are cut into windows."""
+        frontend, window = self._frontend, self._window
+        count = max(0, 1 + (heard.samples - frontend.width) // frontend.hop)
+        speech = heard.speech.covers((np.arange(count) * frontend.hop + frontend.width / 2) / RATE)
+        total = int(speech.sum())
+        have = min(heard.speech.duration, heard.samples / RATE)
+        if total == 0 or have < self.card.min_speech:
+            raise NotEnoughSpeech(heard.recording.info.name, have, self.card.min_speech)
+        if total <= window.frames:
+            return _Plan(speech, (0,), total)
+        spans = -(-(total - window.frames) // window.hop) + 1
+        starts = np.round(np.linspace(0, total - window.frames, spans)).astype(int)
+        return _Plan(speech, tuple(starts.tolist()), window.frames)
+
+    def _windows(self, heard: Heard, plan: _Plan) -> Iterator[Features]:
+        """The normalised features of each window, holding no more frames than needed."""
+        gain = 1.0
+        if self.card.level_dbfs is not None:
+            gain = max(1.0, 10 ** ((self.card.level_dbfs - heard.level_dbfs) / 20))
+        stream = self._speech_frames(heard.blocks(self.card.resampler), plan.speech, gain)
+        held, offset = np.empty((0, self._frontend.spec.bands), dtype=np.float32), 0
+        for start in plan.starts:
+            while offset + len(held) < start + plan.length:
+                held = np.concatenate([held, next(stream)])
+            held, offset = held[start - offset :], start
+            yield self._frontend.normalise(held[: plan.length])
+
+    def _speech_frames(self, blocks: Iterable[Waveform], speech: NDArray[np.bool_], gain: float) -> Iterator[Features]:
+        """Features of the frames that are speech, block by block; frames may straddle blocks."""
+        rest: Samples = np.empty(0, dtype=np.float32)
+        first = 0
+        for block in blocks:
+            joined = np.concatenate([rest, block.samples * np.float32(gain)])
+            features = self._frontend.frames(joined)
+            yield features[speech[first : first + len(features)]]
+            first += len(features)
+            rest = joined[len(features) * self._frontend.hop :]
+
+    def _batch_size(self, length: int) -> int:
+        """How many windows of so many frames go through the network at once."""
+        return max(1, BATCH_FRAMES // length)
+
+    def _encode(self, windows: Sequence[Features]) -> NDArray[np.float32]:
+        """Unit vectors of windows of one length, float32 (n, d)."""
+        raw = self._encoder(np.stack(windows))
+        unit: NDArray[np.float32] = raw / np.linalg.norm(raw, axis=1, keepdims=True)
+        return unit
+
+    def _finish(self, heard: Heard, vectors: NDArray[np.float32]) -> Embedding:
+        """Average the windows of a recording and put the result on the unit sphere."""
+        mean = vectors.mean(axis=0, dtype=np.float64)
+        vector = (mean / np.linalg.norm(mean)).astype(np.float32)
+        return Embedding(vector, self.card.fingerprint, heard.speech.duration, heard.report.warnings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """Which frames are speech, and windows of `length` of those from each of `starts`."""
+
+    speech: NDArray[np.bool_]
+    starts: tuple[int, ...]
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Tells how far one recording of a chunk is."""
+
+    tell: Progress | None
+    index: int
+
+    def listened(self, done: float) -> None:
+        """A fraction of the first walk is over."""
+        if self.tell:
+            self.tell(self.index + FIRST_WALK * done)
+
+    def embedded(self, done: float) -> None:
+        """A fraction of the second walk is over."""
+        if self.tell:
+            self.tell(self.index + FIRST_WALK + (1 - FIRST_WALK) * done)

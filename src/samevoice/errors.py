@@ -1,0 +1,94 @@
+"""Every error a user can meet, in one tree.
+
+    SamevoiceError                      code            exit
+     x AudioError                       audio           2     unreadable, empty, too long, too many channels
+     x NotEnoughSpeech(have, need)      short-speech    3     seconds, so a page can say "speak 2 s longer"
+     x ModelError                       model           2     missing, wrong digest, not a samevoice model
+       + FingerprintMismatch(a, b)      fingerprint     2     embeddings of two models met
+     x ConfigError                      config          2     an option that cannot be honoured
+
+A message says what happened, where, and what to do; it is one sentence that a person can act on.
+Library code raises the narrowest class; only an edge (command line, service) catches it.
+"""
+
+from __future__ import annotations
+
+
+class SamevoiceError(Exception):
+    """Base of all errors that samevoice raises on purpose.
+
+    Attributes:
+        code: stable short name for machines (JSON, problem bodies).
+        exit_code: status with which the command line ends.
+    """
+
+    code: str = "error"
+    exit_code: int = 2
+
+
+class AudioError(SamevoiceError):
+    """A recording cannot be read, holds nothing, or exceeds a limit."""
+
+    code = "audio"
+
+
+class NotEnoughSpeech(SamevoiceError):
+    """A recording holds less speech than a model needs for a meaningful embedding.
+
+    Args:
+        name: what the user calls the recording.
+        have: seconds of speech found.
+        need: seconds of speech needed.
+    """
+
+    code = "short-speech"
+    exit_code = 3
+
+    def __init__(self, name: str, have: float, need: float) -> None:
+        """Compose the sentence from the recording's name and the seconds found and needed."""
+        missing = max(need - have, 0.1)
+        super().__init__(
+            f"{name}: {have:.1f} s of speech found, at least {need:.1f} s needed; add {missing:.1f} s more"
+        )
+        self.name = name
+        self.have = have
+        self.need = need
+
+    def __reduce__(self) -> tuple[type[NotEnoughSpeech], tuple[str, float, float]]:
+        """Rebuild from the parts, so that the error survives a trip between processes."""
+        return NotEnoughSpeech, (self.name, self.have, self.need)
+
+
+class ModelError(SamevoiceError):
+    """A model is missing, damaged, or not one that samevoice can trust."""
+
+    code = "model"
+
+
+class FingerprintMismatch(ModelError):
+    """Embeddings made by two different models were about to be compared.
+
+    Args:
+        first: fingerprint of the first embedding's model.
+        second: fingerprint of the second embedding's model.
+    """
+
+    code = "fingerprint"
+
+    def __init__(self, first: str, second: str) -> None:
+        """Compose the sentence from both fingerprints."""
+        super().__init__(
+            f"embeddings of two models cannot be compared: {first} and {second}; embed both recordings with one model"
+        )
+        self.first = first
+        self.second = second
+
+    def __reduce__(self) -> tuple[type[FingerprintMismatch], tuple[str, str]]:
+        """Rebuild from the parts, so that the error survives a trip between processes."""
+        return FingerprintMismatch, (self.first, self.second)
+
+
+class ConfigError(SamevoiceError):
+    """An option or setting cannot be honoured as given."""
+
+    code = "config"

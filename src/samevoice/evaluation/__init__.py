@@ -1,0 +1,1 @@
+"""How good a system is: error rates and costs over trials."""

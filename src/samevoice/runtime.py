@@ -1,0 +1,43 @@
+"""One way to open an ONNX Runtime session, so that threads and memory are set in one place.
+
+Knows: session options. Does not know: what a graph computes.
+"""
+
+from __future__ import annotations
+
+import os
+
+import onnxruntime as ort
+
+from samevoice.errors import ModelError
+
+
+def default_threads() -> int:
+    """How many cores this process may use, at most 4: short utterances gain nothing beyond."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 4)
+
+
+def open_session(graph: bytes, name: str, *, threads: int) -> ort.InferenceSession:
+    """Open a graph for inference on the CPU.
+
+    Args:
+        graph: a serialised ONNX model; it must carry its weights inside.
+        name: what to call it in an error.
+        threads: how many threads one call may use, >= 1.
+
+    Raises:
+        ModelError: ONNX Runtime cannot read the graph.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # The arena keeps the largest request for ever; recordings differ in length, so it would only grow.
+    options.enable_cpu_mem_arena = False
+    # Spinning threads burn a core while the caller decodes or waits.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(graph, sess_options=options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises many private classes
+        raise ModelError(f"{name}: ONNX Runtime cannot open this model ({str(error).splitlines()[0][:200]})") from error

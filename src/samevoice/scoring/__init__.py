@@ -1,0 +1,1 @@
+"""From two embeddings to evidence, and from evidence to a verdict."""

@@ -1,0 +1,224 @@
+"""From a cosine to evidence: a log-likelihood ratio that knows how much speech it stands on.
+
+A cosine of 0.4 means much between two recordings of ten seconds and little between two of one second. The
+calibration is a logistic regression on the cosine, the logarithm of the shorter duration and their product;
+beside it stands a table of thresholds at stated false-accept rates, counted on the same development trials.
+
+Knows: scores, durations, false-accept rates. Does not know: audio, models, verdicts.
+Source: Brummer and du Preez, "Application-independent evaluation of speaker detection", Computer Speech and
+Language 20, 2006 (the llr as the argument of a logistic regression trained at equal priors).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samevoice.errors import ConfigError, ModelError
+
+Array = NDArray[np.float64]
+
+RULE_OF_THREE = 3.0  # no error among n independent trials bounds the rate by 3 / n with 95 % confidence
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A fitted calibration; plain numbers, stored in a model's card.
+
+    Args:
+        weights: of 1, cosine, ln(seconds), cosine x ln(seconds); the sum is the llr (natural logarithm).
+        max_llr: evidence is never claimed beyond this, since the trials could not have shown it.
+        durations: seconds of speech on the shorter side for the columns of `thresholds`, ascending.
+        rates: false-accept rates for the rows of `thresholds`, descending, as fractions.
+        thresholds: lowest cosine accepted, by rate and duration.
+        speaker_pairs: pairs of different speakers in the trials: the independent evidence on false accepts.
+        trials: (target, non-target) trials fitted on.
+        source: where the trials came from and what they cannot tell, for people.
+    """
+
+    weights: tuple[float, float, float, float]
+    max_llr: float
+    durations: tuple[float, ...]
+    rates: tuple[float, ...]
+    thresholds: tuple[tuple[float, ...], ...]
+    speaker_pairs: int
+    trials: tuple[int, int]
+    source: str
+
+    def llr(self, score: float, seconds: float) -> float:
+        """Evidence for one speaker against two, natural logarithm, within +-`max_llr`.
+
+        Args:
+            score: cosine, in [-1, 1].
+            seconds: of speech on the shorter side; clipped to the durations that were calibrated.
+        """
+        value = float(_terms(np.array([score]), np.array([self._clip(seconds)])) @ np.array(self.weights))
+        return max(-self.max_llr, min(self.max_llr, value))
+
+    def threshold(self, rate: float, seconds: float) -> float:
+        """The lowest cosine to accept if at most a fraction `rate` of impostors may pass.
+
+        Args:
+            rate: false-accept rate, as a fraction.
+            seconds: of speech on the shorter side.
+
+        Raises:
+            ConfigError: the calibration trials cannot support so low a rate, or the rate is too high to mean anything.
+        """
+        if not self.rates[-1] <= rate <= self.rates[0]:
+            needed = math.ceil(RULE_OF_THREE / rate) if rate > 0 else None
+            raise ConfigError(
+                f"a false-accept rate of {rate:g} is outside {self.rates[-1]:g} to {self.rates[0]:g}: this model was "
+                f"calibrated on {self.speaker_pairs:,} speaker pairs"
+                + (f", and {rate:g} needs at least {needed:,}" if needed and rate < self.rates[-1] else "")
+            )
+        by_rate = [np.interp(np.log(self._clip(seconds)), np.log(self.durations), row) for row in self.thresholds]
+        return float(np.interp(-math.log(rate), -np.log(self.rates), by_rate))
+
+    def crossing(self, llr: float, seconds: float) -> float:
+        """The cosine at which the llr reaches a value, for so many seconds of speech."""
+        bias, slope, log_bias, log_slope = self.weights
+        log = math.log(self._clip(seconds))
+        return (llr - bias - log_bias * log) / (slope + log_slope * log)
+
+    def _clip(self, seconds: float) -> float:
+        """Durations beyond the calibrated ones are treated like the nearest."""
+        return min(max(seconds, self.durations[0]), self.durations[-1])
+
+    def to_json(self) -> dict[str, object]:
+        """Plain data for a card."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, object]) -> Calibration:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ModelError: a field is missing, unknown or not of its type.
+        """
+        names = {field.name for field in fields(Calibration)}
+        if set(data) != names:
+            wrong = ", ".join(sorted(names ^ set(data)))
+            raise ModelError(f"the card's calibration has missing or unknown fields: {wrong}; pull the model again")
+        try:
+            weights = tuple(float(value) for value in cast("Sequence[float]", data["weights"]))
+            trials = tuple(int(value) for value in cast("Sequence[int]", data["trials"]))
+            bias, slope, log_bias, log_slope = weights
+            targets, non_targets = trials
+            return Calibration(
+                weights=(bias, slope, log_bias, log_slope),
+                max_llr=float(cast("float", data["max_llr"])),
+                durations=tuple(float(value) for value in cast("Sequence[float]", data["durations"])),
+                rates=tuple(float(value) for value in cast("Sequence[float]", data["rates"])),
+                thresholds=tuple(
+                    tuple(float(value) for value in row)
+                    for row in cast("Sequence[Sequence[float]]", data["thresholds"])
+                ),
+                speaker_pairs=int(cast("int", data["speaker_pairs"])),
+                trials=(targets, non_targets),
+                source=str(data["source"]),
+            )
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"the card's calibration cannot be read ({error}); pull the model again") from error
+
+
+def fit(
+    scores: Array,
+    seconds: Array,
+    is_target: NDArray[np.bool_],
+    *,
+    rates: Sequence[float],
+    speaker_pairs: int,
+    source: str,
+) -> Calibration:
+    """Fit a calibration on development trials at several durations.
+
+    Every duration counts the same, and so do targets and non-targets within it.
+
+    Args:
+        scores: cosines, shape (n,).
+        seconds: of speech on the shorter side, shape (n,), few distinct values.
+        is_target: whether one speaker spoke both, shape (n,).
+        rates: false-accept rates to tabulate, as fractions; those below 3 / `speaker_pairs` are left out.
+        speaker_pairs: pairs of different speakers among the non-targets.
+        source: what the card should say about the trials.
+
+    Raises:
+        ValueError: a duration lacks targets or non-targets, a value is not finite, or the scores do not separate
+            anything (the llr would not grow with the cosine).
+    """
+    if not (np.isfinite(scores).all() and np.isfinite(seconds).all() and (seconds > 0).all()):
+        raise ValueError("scores and seconds must be finite, seconds positive")
+    durations = np.unique(seconds)
+    importance = np.zeros(len(scores))
+    for duration in durations:
+        for side in (is_target, ~is_target):
+            chosen = side & (seconds == duration)
+            if not chosen.any():
+                raise ValueError(f"no {'target' if side is is_target else 'non-target'} trials at {duration:g} s")
+            importance[chosen] = 1.0 / chosen.sum()
+    weights = logistic_regression(_terms(scores, seconds), is_target, importance / importance.sum())
+    slopes = weights[1] + weights[3] * np.log(durations)
+    if (slopes <= 0).any():
+        raise ValueError("the scores do not separate same from different speakers; check the trials")
+    supported = sorted((rate for rate in rates if rate >= RULE_OF_THREE / speaker_pairs), reverse=True)
+    impostors = [np.sort(scores[~is_target & (seconds == duration)]) for duration in durations]
+    return Calibration(
+        weights=(float(weights[0]), float(weights[1]), float(weights[2]), float(weights[3])),
+        max_llr=math.log(speaker_pairs),
+        durations=tuple(durations.tolist()),
+        rates=tuple(supported),
+        thresholds=tuple(tuple(_exceeded_by(column, rate) for column in impostors) for rate in supported),
+        speaker_pairs=speaker_pairs,
+        trials=(int(is_target.sum()), int((~is_target).sum())),
+        source=source,
+    )
+
+
+def logistic_regression(terms: Array, labels: NDArray[np.bool_], importance: Array, ridge: float = 1e-6) -> Array:
+    """Weights w that minimise the weighted log loss of sigmoid(terms @ w), by Newton's method.
+
+    Args:
+        terms: shape (n, k).
+        labels: shape (n,).
+        importance: weight of each row, shape (n,), summing to 1.
+        ridge: strength of the quadratic penalty that keeps separable data finite.
+
+    Returns:
+        Shape (k,).
+    """
+    weights = np.zeros(terms.shape[1])
+    penalty = ridge * np.eye(terms.shape[1])
+    for _ in range(100):
+        predicted = sigmoid(terms @ weights)
+        gradient = terms.T @ (importance * (predicted - labels)) + penalty @ weights
+        curvature = (terms * (importance * predicted * (1 - predicted))[:, None]).T @ terms + penalty
+        step = np.linalg.solve(curvature, gradient)
+        step *= min(1.0, 10.0 / max(float(np.abs(step).max()), 1e-300))
+        weights -= step
+        if float(np.abs(step).max()) < 1e-10:
+            break
+    return weights
+
+
+def sigmoid(values: Array) -> Array:
+    """1 / (1 + exp(-x)), without overflow."""
+    result: Array = 0.5 * (1.0 + np.tanh(0.5 * values))
+    return result
+
+
+def _terms(scores: Array, seconds: Array) -> Array:
+    """The columns 1, s, ln d, s ln d."""
+    logs = np.log(seconds)
+    return np.stack([np.ones_like(scores), scores, logs, scores * logs], axis=1)
+
+
+def _exceeded_by(ascending: Array, rate: float) -> float:
+    """The smallest cosine that at most a fraction `rate` of the sorted scores reach."""
+    allowed = math.floor(rate * len(ascending) + 1e-9)
+    return float(np.nextafter(ascending[-1 - allowed], 2.0)) if allowed < len(ascending) else -1.0

@@ -1,0 +1,165 @@
+"""The verdict, and everything that a log line needs to explain it a year later.
+
+Knows: evidence, bounds, reasons. Does not know: audio, networks.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from samevoice.errors import ConfigError
+from samevoice.scoring.calibration import Calibration
+
+Verdict = Literal["same", "different", "unsure"]
+
+DEFAULT_FAR = 0.01
+DEFAULT_PRIOR = 0.5
+WEAK_LLR = math.log(9.0)  # below nine to one the evidence is called weak
+SHORT_SECONDS = 3.0  # with less speech than this, more speech is the first advice
+
+SENTENCES: dict[Verdict, str] = {"same": "Same person", "different": "Different people", "unsure": "Cannot tell"}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to "do these two recordings come from the same person?".
+
+    Args:
+        verdict: "same", "different" or "unsure".
+        score: cosine of the two embeddings, in [-1, 1]; None where a recording had too little speech.
+        llr: evidence for one speaker, natural logarithm (2.3 = ten times likelier); 0 = none. None for a model
+            without calibration.
+        probability: of one speaker, at the stated prior; None for a model without calibration.
+        threshold: lowest cosine that would be "same" here; None where nothing was scored.
+        far: the false-accept rate that the threshold stands for; None when the caller gave the threshold.
+        prior: probability of one speaker before listening.
+        speech: seconds of speech in the first and the second recording.
+        reason: why this verdict, in a few words.
+        model: fingerprint of the model.
+        warnings: what about the recordings could mislead.
+    """
+
+    verdict: Verdict
+    score: float | None
+    llr: float | None
+    probability: float | None
+    threshold: float | None
+    far: float | None
+    prior: float
+    speech: tuple[float, float]
+    reason: str
+    model: str
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """One clear sentence."""
+        return f"{SENTENCES[self.verdict]}: {self.reason}."
+
+    def to_json(self) -> dict[str, object]:
+        """Plain data with the field names of this class."""
+        return asdict(self)
+
+
+def decide(
+    score: float,
+    speech: tuple[float, float],
+    calibration: Calibration | None,
+    *,
+    model: str,
+    far: float | None = None,
+    threshold: float | None = None,
+    prior: float = DEFAULT_PRIOR,
+    warnings: tuple[str, ...] = (),
+) -> Decision:
+    """Turn a cosine into a verdict.
+
+    Args:
+        score: cosine, in [-1, 1].
+        speech: seconds of speech on both sides.
+        calibration: the model's; None needs a `threshold`.
+        model: fingerprint to put on record.
+        far: tolerated false-accept rate as a fraction; 0.01 when neither this nor a threshold is given.
+        threshold: a cosine that alone decides, without "unsure".
+        prior: probability of one speaker before listening, in (0, 1).
+        warnings: to put on record.
+
+    Raises:
+        ConfigError: far and threshold together, neither of them for a model without calibration, a value out of
+            range, or a rate that the calibration trials cannot support.
+    """
+    check_options(calibration, far=far, threshold=threshold, prior=prior, model=model)
+    seconds = min(speech)
+    llr = calibration.llr(score, seconds) if calibration else None
+    probability = None if llr is None else posterior(llr, prior)
+    if threshold is not None or calibration is None or llr is None:
+        cut = float(threshold or 0.0)
+        verdict: Verdict = "same" if score >= cut else "different"
+        reason = f"cosine {score:.3f} is {'at or above' if score >= cut else 'below'} your threshold {cut:.3f}"
+        return Decision(verdict, score, llr, probability, cut, None, prior, speech, reason, model, warnings)
+    rate = DEFAULT_FAR if far is None else far
+    cut = max(calibration.threshold(rate, seconds), calibration.crossing(WEAK_LLR, seconds))
+    verdict = "same" if score >= cut else "different" if llr <= -WEAK_LLR else "unsure"
+    reason = _reason(verdict, llr, rate, seconds)
+    return Decision(verdict, score, llr, probability, cut, rate, prior, speech, reason, model, warnings)
+
+
+def undecided(
+    reason: str,
+    speech: tuple[float, float],
+    *,
+    model: str,
+    prior: float = DEFAULT_PRIOR,
+    warnings: tuple[str, ...] = (),
+) -> Decision:
+    """The decision when nothing could be scored: no evidence, so the prior stays."""
+    return Decision("unsure", None, 0.0, prior, None, None, prior, speech, reason, model, warnings)
+
+
+def check_options(
+    calibration: Calibration | None, *, far: float | None, threshold: float | None, prior: float, model: str
+) -> None:
+    """Refuse options that cannot be honoured, before any work is done.
+
+    Raises:
+        ConfigError: see `decide`.
+    """
+    if far is not None and threshold is not None:
+        raise ConfigError("a false-accept rate and a threshold contradict each other; give one of them")
+    if threshold is not None and not -1 <= threshold <= 1:
+        raise ConfigError(f"a threshold of {threshold:g} is no cosine; give a value from -1 to 1")
+    if not 0 < prior < 1:
+        raise ConfigError(f"a prior of {prior:g} is no probability; give a value between 0 and 1")
+    if calibration is None:
+        if threshold is None:
+            raise ConfigError(f"{model} has no calibration, so only a threshold can decide; give one (a cosine)")
+    elif far is not None:
+        calibration.threshold(far, 1.0)
+
+
+def posterior(llr: float, prior: float) -> float:
+    """Probability of one speaker after the evidence: sigmoid(llr + ln(prior / (1 - prior)))."""
+    odds = llr + math.log(prior / (1 - prior))
+    return 1 / (1 + math.exp(-odds)) if odds >= 0 else math.exp(odds) / (1 + math.exp(odds))
+
+
+def _reason(verdict: Verdict, llr: float, far: float, seconds: float) -> str:
+    """Why this verdict, in words."""
+    if verdict == "same":
+        return f"the evidence is {odds(llr)} for one speaker; at most {100 * far:g} % of strangers would pass"
+    if verdict == "different":
+        return f"the evidence is {odds(-llr)} for two speakers"
+    weak = f"the evidence is weak ({odds(abs(llr))} for {'one speaker' if llr >= 0 else 'two speakers'})"
+    if abs(llr) >= WEAK_LLR:
+        weak = f"the evidence is {odds(llr)} for one speaker, but more than {100 * far:g} % of strangers would pass"
+    if seconds < SHORT_SECONDS:
+        missing = max(SHORT_SECONDS - seconds, 0.1)
+        return f"{weak}; the shorter recording has {seconds:.1f} s of speech, {missing:.1f} s more would help"
+    return f"{weak}; a further recording would help"
+
+
+def odds(llr: float) -> str:
+    """Evidence as people say it: "12 to 1"."""
+    ratio = math.exp(llr)
+    return f"{ratio:,.0f} to 1" if ratio >= 10 else f"{ratio:.1f} to 1"

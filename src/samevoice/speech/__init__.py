@@ -1,0 +1,1 @@
+"""Speech: where in a recording somebody talks."""

@@ -1,0 +1,143 @@
+"""Voice activity: from blocks of sound to a timeline of speech.
+
+A detector is anything that turns blocks of waveform into a `Timeline` in seconds of the source. Silero's
+network (brought by the model store) is the default; the seeds' level gates live in `energy`.
+
+Knows: probabilities per window and how they become segments. Does not know: where the network's file lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samevoice.audio.waveform import Waveform
+from samevoice.errors import AudioError
+from samevoice.runtime import open_session
+from samevoice.speech.timeline import Seconds, Segment, Timeline
+
+RATE = 16_000
+WINDOW = 512  # new samples per probability: 32 ms
+CONTEXT = 64  # samples of the past that each window sees again
+STATE_SHAPE = (2, 1, 128)
+
+
+class VoiceActivityDetector(Protocol):
+    """Where somebody speaks; a single waveform is given as a list of one."""
+
+    def __call__(self, blocks: Iterable[Waveform], /) -> Timeline:
+        """The timeline of speech over consecutive blocks of one recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hysteresis:
+    """How probabilities become segments.
+
+    Args:
+        onset: speech begins at this probability.
+        offset: and ends below this one, <= onset.
+        min_speech: shorter segments are dropped, in seconds.
+        min_silence: shorter pauses are bridged, in seconds.
+        padding: what is added on both sides, in seconds.
+    """
+
+    onset: float = 0.5
+    offset: float = 0.35
+    min_speech: Seconds = 0.2
+    min_silence: Seconds = 0.1
+    padding: Seconds = 0.03
+
+    def segments(self, probabilities: NDArray[np.float32], hop: Seconds, extent: Seconds) -> Timeline:
+        """Cut a sequence of probabilities into segments of speech.
+
+        Args:
+            probabilities: shape (n,), one per `hop` seconds from time 0, in [0, 1].
+            hop: seconds per probability.
+            extent: seconds of the recording.
+        """
+        above = probabilities >= self.onset
+        # A run of windows above the offset counts when at least one of them reaches the onset.
+        candidates = [(first, last) for first, last in runs(probabilities >= self.offset) if above[first:last].any()]
+        spoken = [(first + int(np.argmax(above[first:last])), last) for first, last in candidates]
+        bridged: list[tuple[int, int]] = []
+        for first, last in spoken:
+            if bridged and (first - bridged[-1][1]) * hop < self.min_silence:
+                bridged[-1] = (bridged[-1][0], last)
+            else:
+                bridged.append((first, last))
+        long_enough = ((first * hop, last * hop) for first, last in bridged if (last - first) * hop >= self.min_speech)
+        padded = (Segment(max(start - self.padding, 0.0), end + self.padding) for start, end in long_enough)
+        return Timeline(padded, extent)
+
+
+class SileroVad:
+    """Silero's voice activity network, a whole block per call.
+
+    Args:
+        graph: the serialised network: windows (n, 576) and state (2, 1, 128) to probabilities (n,) and state.
+        threads: how many threads one call may use.
+        hysteresis: how probabilities become segments.
+
+    Raises:
+        ModelError: ONNX Runtime cannot read the graph.
+    """
+
+    def __init__(self, graph: bytes, *, threads: int = 1, hysteresis: Hysteresis | None = None) -> None:
+        """Open the network; nothing is kept between recordings."""
+        self._session = open_session(graph, "silero", threads=threads)
+        self._hysteresis = hysteresis or Hysteresis()
+
+    hop: Seconds = WINDOW / RATE
+
+    def __call__(self, blocks: Iterable[Waveform], /) -> Timeline:
+        """The timeline of speech over consecutive 16 kHz blocks of one recording."""
+        probabilities, extent = self.probabilities(blocks)
+        return self._hysteresis.segments(probabilities, self.hop, extent)
+
+    def probabilities(self, blocks: Iterable[Waveform]) -> tuple[NDArray[np.float32], Seconds]:
+        """The probability of speech in each 32 ms, and the length of the recording in seconds.
+
+        The answer does not depend on how the recording was cut into blocks.
+
+        Args:
+            blocks: consecutive waveforms at 16 kHz.
+
+        Raises:
+            AudioError: a block has another rate.
+        """
+        state = np.zeros(STATE_SHAPE, dtype=np.float32)
+        rest = np.zeros(CONTEXT, dtype=np.float32)
+        found: list[NDArray[np.float32]] = []
+        total = 0
+        for block in blocks:
+            if block.rate != RATE:
+                raise AudioError(f"voice activity detection works at {RATE} Hz, got {block.rate} Hz; resample first")
+            total += len(block.samples)
+            joined = np.concatenate([rest, block.samples])
+            count = (len(joined) - CONTEXT) // WINDOW
+            rest = joined[count * WINDOW :]
+            if count:
+                probabilities, state = self._run(joined, count, state)
+                found.append(probabilities)
+        if len(rest) > CONTEXT:  # the last window is filled up with silence
+            probabilities, _ = self._run(np.pad(rest, (0, CONTEXT + WINDOW - len(rest))), 1, state)
+            found.append(probabilities)
+        return np.concatenate([np.empty(0, dtype=np.float32), *found]), total / RATE
+
+    def _run(
+        self, samples: NDArray[np.float32], count: int, state: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probabilities of `count` windows, and the state after them."""
+        views = np.lib.stride_tricks.sliding_window_view(samples, CONTEXT + WINDOW)[::WINDOW][:count]
+        probabilities, state = self._session.run(None, {"windows": np.ascontiguousarray(views), "state": state})
+        return np.asarray(probabilities, dtype=np.float32), state
+
+
+def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and one-past-last index of every stretch of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]

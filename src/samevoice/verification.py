@@ -1,0 +1,120 @@
+"""Verify: do two recordings come from the same person? And the same for all pairs of many.
+
+Knows: how embedding, scoring and decision are put together. Does not know: files' formats, networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samevoice.audio.decode import Source
+from samevoice.embedder import DEFAULT_MODEL, Model, load_model
+from samevoice.errors import NotEnoughSpeech
+from samevoice.models.embedding import Embedding
+from samevoice.scoring.calibration import Calibration
+from samevoice.scoring.cosine import cosine, cosine_matrix
+from samevoice.scoring.decision import DEFAULT_PRIOR, Decision, check_options, decide, undecided
+
+
+def verify(
+    first: Source,
+    second: Source,
+    *,
+    model: Model | str = DEFAULT_MODEL,
+    far: float | None = None,
+    threshold: float | None = None,
+    prior: float = DEFAULT_PRIOR,
+) -> Decision:
+    """Decide whether two recordings come from the same person.
+
+    Too little speech is no error here: the verdict is then "unsure", with no evidence either way.
+
+    Args:
+        first: a path, "-", bytes of a file, a binary file object, or a `Waveform`.
+        second: the same.
+        model: a loaded model, or the name of one; a named model is opened once per process.
+        far: tolerated false-accept rate as a fraction; by default 0.01.
+        threshold: a cosine that alone decides, in place of `far`.
+        prior: probability of one speaker before listening.
+
+    Raises:
+        AudioError: a recording cannot be read.
+        ModelError: the model is missing or damaged.
+        ConfigError: an option cannot be honoured.
+    """
+    model = _opened(model)
+    calibration = calibration_of(model)
+    check_options(calibration, far=far, threshold=threshold, prior=prior, model=model.card.name)
+    found: list[Embedding | NotEnoughSpeech] = []
+    for audio, position in ((first, "first recording"), (second, "second recording")):
+        name = None if isinstance(audio, str) or hasattr(audio, "__fspath__") else position
+        try:
+            found.append(model.embed(audio, name=name))
+        except NotEnoughSpeech as error:
+            found.append(error)
+    warnings = tuple(
+        f"{label(audio, position)}: {warning}"
+        for audio, position, embedding in zip((first, second), ("first", "second"), found, strict=True)
+        if isinstance(embedding, Embedding)
+        for warning in embedding.warnings
+    )
+    short = [part for part in found if isinstance(part, NotEnoughSpeech)]
+    if short:
+        have = [part.have if isinstance(part, NotEnoughSpeech) else part.seconds for part in found]
+        reason = "; ".join(map(str, short))
+        return undecided(reason, (have[0], have[1]), model=model.card.fingerprint, prior=prior, warnings=warnings)
+    one, two = (part for part in found if isinstance(part, Embedding))
+    return decide(
+        cosine(one, two),
+        (one.seconds, two.seconds),
+        calibration,
+        model=model.card.fingerprint,
+        far=far,
+        threshold=threshold,
+        prior=prior,
+        warnings=warnings,
+    )
+
+
+def compare(audios: Sequence[Source], *, model: Model | str = DEFAULT_MODEL) -> NDArray[np.float32]:
+    """Cosine similarity of all pairs of recordings.
+
+    Args:
+        audios: n >= 1 recordings, each as in `verify`.
+        model: a loaded model, or the name of one.
+
+    Returns:
+        float32 (n, n), symmetric, ones on the diagonal.
+
+    Raises:
+        AudioError: a recording cannot be read.
+        NotEnoughSpeech: a recording holds less speech than the model needs.
+        ModelError: the model is missing or damaged.
+    """
+    return cosine_matrix(_opened(model).embed_many(audios))
+
+
+def calibration_of(model: Model) -> Calibration | None:
+    """The calibration in a model's card, if it has one."""
+    data = model.card.calibration
+    return None if data is None else Calibration.from_json(data)
+
+
+def label(audio: Source, position: str) -> str:
+    """What to call a recording in a message: its path where it has one."""
+    return str(audio) if isinstance(audio, str) or hasattr(audio, "__fspath__") else f"{position} recording"
+
+
+def _opened(model: Model | str) -> Model:
+    """A model given by name, opened once per process."""
+    return _named(model) if isinstance(model, str) else model
+
+
+@lru_cache(maxsize=4)
+def _named(name: str) -> Model:
+    """Open a model by name."""
+    return load_model(name)
