@@ -67,8 +67,9 @@ def build_frontend(spec: FrontendSpec) -> Frontend:
         ModelError: the kind is unknown, or an option is not one of its.
     """
     from samevoice.features.kaldi import KaldiFbank
+    from samevoice.features.melspec import MelPower
 
-    kinds: dict[str, Callable[[FrontendSpec], Frontend]] = {"kaldi-fbank": KaldiFbank}
+    kinds: dict[str, Callable[[FrontendSpec], Frontend]] = {"kaldi-fbank": KaldiFbank, "mel-power": MelPower}
     if spec.kind not in kinds:
         raise ModelError(
             f"front end {spec.kind!r} is unknown here; update samevoice (known: {', '.join(sorted(kinds))})"

@@ -1,0 +1,154 @@
+"""A model as a file and as a function: read and write the file, run the graph.
+
+A model is one `.onnx` whose metadata carries its card. Reading recomputes the fingerprint, so that a file whose
+weights or recipe were changed never makes embeddings under the old name.
+
+Knows: files, cards, ONNX Runtime. Does not know: where models come from, how features are made.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samevoice.errors import ModelError
+from samevoice.models.card import METADATA_KEY, ModelCard, fingerprint_of
+from samevoice.models.onnxfile import split_metadata, with_metadata
+from samevoice.runtime import open_session
+
+MAX_BYTES = 1 << 30
+
+
+class Encoder:
+    """The network of a speaker-embedding model.
+
+    Args:
+        card: the model's card.
+        graph: the ONNX model: one input (batch, frames, bands), one output (batch, d).
+        threads: how many threads one call may use, >= 1.
+
+    Raises:
+        ModelError: ONNX Runtime cannot open the graph, or the card describes no embedding.
+    """
+
+    def __init__(self, card: ModelCard, graph: bytes, threads: int) -> None:
+        """Open the graph."""
+        if card.frontend is None or not card.dimension:
+            raise ModelError(f"{card.name} is a {card.kind} model and makes no embeddings; choose another model")
+        self.card = card
+        self._bands = card.frontend.bands
+        self._session = open_session(graph, card.name, threads=threads)
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, features: NDArray[np.float32], /) -> NDArray[np.float32]:
+        """Run the network.
+
+        Args:
+            features: output of the card's front end, shape (batch, frames, bands).
+
+        Returns:
+            Raw network outputs, not normalised, shape (batch, d).
+
+        Raises:
+            ValueError: the features have another shape.
+            ModelError: the network fails, or answers with numbers that are not finite.
+        """
+        if features.ndim != 3 or features.shape[2] != self._bands or 0 in features.shape:
+            raise ValueError(f"{self.card.name} takes features (batch, frames, {self._bands}), got {features.shape}")
+        try:
+            (raw,) = self._session.run(None, {self._input: np.ascontiguousarray(features, dtype=np.float32)})
+        except Exception as error:  # ONNX Runtime raises many private classes
+            reason = str(error).splitlines()[0][:200]
+            raise ModelError(f"{self.card.name}: the network failed on {features.shape} ({reason})") from error
+        outputs: NDArray[np.float32] = np.asarray(raw, dtype=np.float32)
+        name, frames = self.card.name, features.shape[1]
+        if outputs.shape != (len(features), self.card.dimension):
+            raise ModelError(f"{name}: the network answers {outputs.shape}, not what its card says; pull it again")
+        if not np.isfinite(outputs).all():
+            raise ModelError(f"{name}: the network's answer is not finite for {frames} frames; give longer speech")
+        return outputs
+
+
+def read_model(path: Path) -> tuple[ModelCard, bytes]:
+    """Read a model and check that it is what its card says.
+
+    Args:
+        path: an `.onnx` written by `write_model`.
+
+    Returns:
+        The card and the graph without metadata.
+
+    Raises:
+        ModelError: the file cannot be read, is no ONNX model, carries no card, or was changed.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ModelError(f"{path}: larger than 1 GiB; this is not a samevoice model, choose another file")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); check the path, or pull the model") from error
+    return parse_model(content, str(path))
+
+
+def parse_model(content: bytes, where: str) -> tuple[ModelCard, bytes]:
+    """The same for a file already in memory.
+
+    Args:
+        content: the file.
+        where: what to call it in an error.
+
+    Raises:
+        ModelError: as `read_model`.
+    """
+    try:
+        graph, metadata = split_metadata(content)
+        card = ModelCard.from_json(metadata[METADATA_KEY]) if METADATA_KEY in metadata else None
+    except ModelError as error:
+        raise ModelError(f"{where}: {error}") from error
+    if card is None:
+        raise ModelError(f"{where}: carries no samevoice card; pull a model by name, or write one with write_model")
+    found = fingerprint_of(graph, card)
+    if found != card.fingerprint:
+        raise ModelError(f"{where}: wrong digest ({found}, its card says {card.fingerprint}), pull it again")
+    return card, graph
+
+
+def write_model(path: Path, graph: bytes, card: ModelCard) -> None:
+    """Write a model in one step: a reader sees the old file or the new one, never a part.
+
+    Args:
+        path: where; its folder is made if missing.
+        graph: the ONNX model; metadata it carries is replaced.
+        card: its fingerprint must be that of the graph.
+
+    Raises:
+        ModelError: the fingerprint is another, or the file cannot be written.
+    """
+    bare, _ = split_metadata(graph)
+    found = fingerprint_of(bare, card)
+    if found != card.fingerprint:
+        raise ModelError(f"{path}: not written, the card says {card.fingerprint}, the graph is {found}; mend the card")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, with_metadata(bare, {METADATA_KEY: card.to_json()}))
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put a file in place by a rename within its folder."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
