@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from samevoice.audio.decode import Recording, open_recording
     from samevoice.audio.quality import AudioReport
     from samevoice.audio.waveform import Waveform
-    from samevoice.embedder import Heard, Model, listen, load_detector, load_model
+    from samevoice.embedder import Model, load_detector, load_model
     from samevoice.errors import (
         AudioError,
         ConfigError,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from samevoice.models.card import ModelCard
     from samevoice.models.embedding import Embedding
     from samevoice.scoring.decision import Decision
+    from samevoice.speech.listening import Heard, listen
     from samevoice.speech.timeline import Segment, Timeline
     from samevoice.verification import compare, verify
 
@@ -50,7 +51,7 @@ _HOMES = {
     "Decision": "scoring.decision",
     "Embedding": "models.embedding",
     "FingerprintMismatch": "errors",
-    "Heard": "embedder",
+    "Heard": "speech.listening",
     "Model": "embedder",
     "ModelCard": "models.card",
     "ModelError": "errors",
@@ -61,7 +62,7 @@ _HOMES = {
     "Timeline": "speech.timeline",
     "Waveform": "audio.waveform",
     "compare": "verification",
-    "listen": "embedder",
+    "listen": "speech.listening",
     "load_detector": "embedder",
     "load_model": "embedder",
     "open_recording": "audio.decode",

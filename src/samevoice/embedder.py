@@ -1,15 +1,14 @@
 """The main job's spine: recording -> speech -> features -> embedding. Nothing else decides this order.
 
-A recording is walked through twice: once to find out what it is and where somebody speaks, once to describe
-that speech. What was heard is kept for the second walk when it is short, and decoded again when it is long,
-so that memory does not grow with the length of a file.
+A recording is walked through twice: once to find out what it is and where somebody speaks (`speech.listening`),
+once to describe that speech.
 
 Knows: the order of the stages, windows, batches. Does not know: how two embeddings are compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,9 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.audio.decode import Recording, Source, open_recording
-from samevoice.audio.quality import AudioReport, Meter
-from samevoice.audio.resample import QUALITY, mix, waveforms
+from samevoice.audio.decode import Source
 from samevoice.audio.waveform import Samples, Waveform
 from samevoice.errors import ModelError, NotEnoughSpeech, SamevoiceError
 from samevoice.features.frontend import Features, Frontend, build_frontend
@@ -28,27 +25,31 @@ from samevoice.models.card import ModelCard, Window
 from samevoice.models.embedding import Embedding
 from samevoice.models.encoder import Encoder, read_model
 from samevoice.runtime import default_threads
-from samevoice.speech.timeline import Timeline
+from samevoice.speech.listening import Heard, Progress, listen
 from samevoice.speech.vad import RATE, SileroVad, VoiceActivityDetector
 
 DEFAULT_MODEL = "campplus"
 VAD_MODEL = "silero"
 
-KEPT_SECONDS = 300.0  # of 16 kHz sound that is kept instead of decoded again: 19 MB
 BATCH_FRAMES = 2_400  # frames per network call: 8 clips of 3 s
 CHUNK = 32  # recordings that wait for partners of the same length
 FIRST_WALK = 0.25  # share of the whole work, for progress
 
-Progress = Callable[[float], None]
 Outcome = Embedding | SamevoiceError
 
 
-def load_model(name: str | Path = DEFAULT_MODEL, threads: int | None = None) -> Model:
+def load_model(
+    name: str | Path = DEFAULT_MODEL,
+    threads: int | None = None,
+    *,
+    detector: VoiceActivityDetector | None = None,
+) -> Model:
     """Open a model for use; nothing is downloaded.
 
     Args:
         name: a model of the zoo that was pulled before, or the path of an `.onnx` file with its card inside.
         threads: how many threads inference may use; by default all cores of this process, at most 4.
+        detector: finds the speech; by default Silero, which must have been pulled before too.
 
     Raises:
         ModelError: the model is not there (the message names the command that brings it), damaged, or no
@@ -57,87 +58,19 @@ def load_model(name: str | Path = DEFAULT_MODEL, threads: int | None = None) -> 
     is_path = isinstance(name, Path) or name.endswith(".onnx")
     card, graph = read_model(Path(name)) if is_path else store.load(str(name))
     count = default_threads() if threads is None else threads
-    return Model(card, graph, detector=load_detector(count), threads=count)
+    return Model(card, graph, detector=detector or load_detector(), threads=count)
 
 
-def load_detector(threads: int | None = None) -> VoiceActivityDetector:
+def load_detector() -> SileroVad:
     """Open the default voice activity detector (Silero), which must have been pulled before.
+
+    It is small and runs step by step, so that a second thread would only wait.
 
     Raises:
         ModelError: it was not, or its file is damaged.
     """
     _, graph = store.load(VAD_MODEL)
-    return SileroVad(graph, threads=1 if threads is None else threads)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Heard:
-    """What the first walk through a recording found.
-
-    Args:
-        recording: the source.
-        speech: where somebody speaks.
-        report: what the audio doctor says.
-        level_dbfs: level of the whole recording.
-        samples: how many there are at the working rate.
-        kept: the sound at the working rate, or None when it was too long to keep.
-    """
-
-    recording: Recording
-    speech: Timeline
-    report: AudioReport
-    level_dbfs: float
-    samples: int
-    kept: tuple[Waveform, ...] | None
-
-    def blocks(self, quality: str) -> Iterable[Waveform]:
-        """The sound at the working rate once more."""
-        if self.kept is not None:
-            return self.kept
-        mono = (mix(block) for block in self.recording.blocks())
-        return waveforms(mono, self.recording.info.rate, RATE, quality)
-
-
-def listen(
-    audio: Source,
-    detector: VoiceActivityDetector,
-    *,
-    name: str | None = None,
-    quality: str = QUALITY,
-    progress: Progress | None = None,
-) -> Heard:
-    """Walk through a recording once: measure it and find the speech.
-
-    Args:
-        audio: anything `open_recording` takes.
-        detector: finds the speech.
-        name: what to call the recording in messages.
-        quality: name of the resampling filter.
-        progress: is told the fraction done, in [0, 1], where the header gives a duration.
-
-    Raises:
-        AudioError: the recording cannot be read.
-    """
-    recording = open_recording(audio, name)
-    meter = Meter(recording)
-    kept: list[Waveform] | None = []
-    samples = 0
-
-    def passing() -> Iterator[Waveform]:
-        nonlocal kept, samples
-        for block in waveforms(meter.watch(recording.blocks()), recording.info.rate, RATE, quality):
-            samples += len(block.samples)
-            if kept is not None:
-                kept.append(block)
-            if samples > KEPT_SECONDS * RATE:
-                kept = None
-            yield block
-            if progress and recording.info.declared:
-                progress(min(samples / RATE / recording.info.declared, 1.0))
-
-    speech = detector(passing())
-    report = meter.report(speech.covers(meter.frame_times), speech.duration)
-    return Heard(recording, speech, report, meter.level_dbfs, samples, None if kept is None else tuple(kept))
+    return SileroVad(graph)
 
 
 class Model:
@@ -221,35 +154,39 @@ class Model:
         sources = iter(audios)
         done = 0
         while chunk := list(islice(sources, CHUNK)):
-            base = done
-            yield from self._embed_chunk(
-                [(audio, None) for audio in chunk],
-                None if progress is None else lambda part, base=base: progress(base + part),
-            )
+            yield from self._embed_chunk([(audio, None) for audio in chunk], progress, done)
             done += len(chunk)
 
-    def _embed_chunk(self, audios: Sequence[tuple[Source, str | None]], progress: Progress | None) -> list[Outcome]:
+    def _embed_chunk(
+        self, audios: Sequence[tuple[Source, str | None]], progress: Progress | None, done: int = 0
+    ) -> list[Outcome]:
         """Embed a few recordings; those whose speech fits one window of the same length share network calls."""
         outcomes: dict[int, Outcome] = {}
-        waiting: dict[int, list[tuple[int, Heard, Features]]] = {}
+        waiting: dict[int, list[_Waiting]] = {}
         for index, (audio, name) in enumerate(audios):
-            tell = _Steps(progress, index)
+            tell = _Steps(progress, done + index)
             try:
                 heard = self.listen(audio, name=name, progress=tell.listened)
                 plan = self._plan(heard)
                 if len(plan.starts) == 1:
-                    waiting.setdefault(plan.length, []).append((index, heard, next(self._windows(heard, plan))))
+                    # Only the features wait: the sound of many recordings would fill the memory.
+                    features = next(self._windows(heard, plan))
+                    waiting.setdefault(plan.length, []).append(
+                        _Waiting(index, heard.speech.duration, heard.report.warnings, features)
+                    )
                 else:
-                    outcomes[index] = self._finish(heard, self._embed_long(heard, plan, tell))
+                    outcomes[index] = self._finish(
+                        heard.speech.duration, heard.report.warnings, self._embed_long(heard, plan, tell)
+                    )
             except SamevoiceError as error:
                 outcomes[index] = error
             tell.embedded(1.0)
         for length, group in waiting.items():
             size = self._batch_size(length)
             for batch in (group[start : start + size] for start in range(0, len(group), size)):
-                vectors = self._encode([features for _, _, features in batch])
-                for (index, heard, _), vector in zip(batch, vectors, strict=True):
-                    outcomes[index] = self._finish(heard, vector[None])
+                vectors = self._encode([one.features for one in batch])
+                for one, vector in zip(batch, vectors, strict=True):
+                    outcomes[one.index] = self._finish(one.seconds, one.warnings, vector[None])
         return [outcomes[index] for index in range(len(audios))]
 
     def _embed_long(self, heard: Heard, plan: _Plan, tell: _Steps) -> NDArray[np.float32]:
@@ -310,11 +247,11 @@ class Model:
         unit: NDArray[np.float32] = raw / np.linalg.norm(raw, axis=1, keepdims=True)
         return unit
 
-    def _finish(self, heard: Heard, vectors: NDArray[np.float32]) -> Embedding:
+    def _finish(self, seconds: float, warnings: tuple[str, ...], vectors: NDArray[np.float32]) -> Embedding:
         """Average the windows of a recording and put the result on the unit sphere."""
         mean = vectors.mean(axis=0, dtype=np.float64)
         vector = (mean / np.linalg.norm(mean)).astype(np.float32)
-        return Embedding(vector, self.card.fingerprint, heard.speech.duration, heard.report.warnings)
+        return Embedding(vector, self.card.fingerprint, seconds, warnings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -326,9 +263,19 @@ class _Plan:
     length: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """A recording of one window that waits for others of its length."""
+
+    index: int
+    seconds: float
+    warnings: tuple[str, ...]
+    features: Features
+
+
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """Tells how far one recording of a chunk is."""
+    """Tells how far one recording is, counted in recordings."""
 
     tell: Progress | None
     index: int

@@ -15,8 +15,9 @@ import re
 import stat
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -34,6 +35,7 @@ Source = str | os.PathLike[str] | bytes | BinaryIO | Waveform
 Block = NDArray[np.float32]  # (frames, channels)
 
 BLOCK_SECONDS = 1.0
+BLOCK_VALUES = 4 << 20  # and no more than this over all channels: a header can claim many channels at a high rate
 MAX_SECONDS = 24 * 3600.0
 MAX_CHANNELS = 64
 MAX_STREAM_BYTES = 2 << 30  # what is read from a pipe or a file object, spooled to disk
@@ -46,9 +48,10 @@ AUDIO_SUFFIXES = frozenset(
     )
 )
 
-# What a broken-off WAV leaves in libsndfile's log; 0xFFFFFFFF and 0x7FFFFFFF mean "length unknown" in streams.
-_SHORT_DATA = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+# What a broken-off WAV, AIFF or AU leaves in libsndfile's log; 0xFFFFFFFF and 0x7FFFFFFF mean "length unknown".
+_SHORT_DATA = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _UNKNOWN_LENGTH = 0x7FFFF000
+_OGG_PAGE = 65_307  # bytes of the longest page
 
 
 class Recording:
@@ -154,22 +157,25 @@ def _standard_input() -> BinaryIO:
 
 def _from_stream(stream: BinaryIO, name: str) -> Recording:
     """Spool a stream that may not be seekable, with a cap, so that it can be walked through again."""
-    spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - lives as long as the recording
-    total = 0
-    while chunk := stream.read(1 << 20):
-        if not isinstance(chunk, bytes):
-            raise AudioError(f"{name}: is a text file object; open it in binary mode ('rb')")
-        total += len(chunk)
-        if total > MAX_STREAM_BYTES:
-            raise AudioError(f"{name}: more than {MAX_STREAM_BYTES >> 30} GiB; save it to a file first")
-        spool.write(chunk)
+    with ExitStack() as stack:
+        spool = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
+        total = 0
+        while chunk := stream.read(1 << 20):
+            if not isinstance(chunk, bytes):
+                raise AudioError(f"{name}: is a text file object; open it in binary mode ('rb')")
+            total += len(chunk)
+            if total > MAX_STREAM_BYTES:
+                raise AudioError(f"{name}: more than {MAX_STREAM_BYTES >> 30} GiB; save it to a file first")
+            spool.write(chunk)
 
-    @contextmanager
-    def rewound() -> Iterator[BinaryIO]:
-        spool.seek(0)
-        yield cast("BinaryIO", spool)
+        @contextmanager
+        def rewound() -> Iterator[BinaryIO]:
+            spool.seek(0)
+            yield cast("BinaryIO", spool)
 
-    return _from_opener(rewound, name)
+        recording = _from_opener(rewound, name)
+        weakref.finalize(recording, stack.pop_all().close)  # the spool lives as long as the recording
+        return recording
 
 
 def _from_opener(opener: Opener, name: str) -> Recording:
@@ -206,11 +212,36 @@ def _probe(file: BinaryIO, name: str) -> AudioInfo:
 
 def _sndfile_blocks(opener: Opener, info: AudioInfo) -> Iterator[Block]:
     """Decode with libsndfile, a block at a time, so that a small file cannot expand into much memory."""
-    step = max(1, int(BLOCK_SECONDS * info.rate))
+    step = max(1, min(int(BLOCK_SECONDS * info.rate), BLOCK_VALUES // info.channels))
+    block: Block = np.empty((0, info.channels), dtype=np.float32)
     try:
         with opener() as file, closing(soundfile.SoundFile(file)) as sound:
-            while len(block := sound.read(step, dtype="float32", always_2d=True)):
-                yield block
+            while True:
+                block = np.full((step, info.channels), np.nan, dtype=np.float32)
+                if not len(part := sound.read(out=block)):
+                    break
+                yield part
+            if loose := _loose_end(file, info.format):
+                raise DecodeFailure(loose)
     except (soundfile.LibsndfileError, OSError) as error:
+        decoded = np.append(np.isfinite(block).all(axis=1), False)  # NaN: libsndfile never came so far
+        if count := int(np.argmin(decoded)):
+            yield block[:count]
         reason = getattr(error, "error_string", None) or str(error)
         raise DecodeFailure(str(reason).removeprefix("Error : ").strip(" .")) from error
+
+
+def _loose_end(file: BinaryIO, kind: str) -> str | None:
+    """What libsndfile keeps quiet about: an Ogg stream without its end, and an MP3 longer than it estimates."""
+    stopped = file.tell()
+    file.seek(0, os.SEEK_END)
+    size = file.tell()
+    if kind.startswith("MP3") and size - stopped > size // 8:
+        return "more follows than its header announces"
+    if kind.startswith("OGG"):
+        file.seek(max(0, size - _OGG_PAGE))
+        tail = file.read()
+        page = tail[max(tail.rfind(b"OggS"), 0) :]
+        if len(page) < 27 or not page[5] & 4 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]]):
+            return "the end of the Ogg stream is missing"
+    return None

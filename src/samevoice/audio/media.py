@@ -9,7 +9,7 @@ Knows: containers. Does not know: limits, names of files.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,11 @@ from samevoice.audio.info import AudioInfo, DecodeFailure, Opener
 from samevoice.errors import AudioError
 
 if TYPE_CHECKING:
+    from av.audio.codeccontext import AudioCodecContext
     from av.container import InputContainer
 
 INSTALL = "pip install 'samevoice[media]'"
+BARE = frozenset({"aac", "amr"})  # no header: FFmpeg guesses the duration from the first bit rate it meets
 
 
 def sniff(head: bytes) -> str | None:
@@ -64,14 +66,17 @@ def probe(opener: Opener, name: str, kind: str) -> AudioInfo:
         if not container.streams.audio:
             raise AudioError(f"{name}: has no audio track; give a recording with sound")
         stream = container.streams.audio[0]
-        context = stream.codec_context
-        seconds = None
+        context = cast("AudioCodecContext | None", stream.codec_context)
+        if context is None:
+            raise AudioError(f"{name}: its audio codec is unknown here; convert it to WAV or FLAC")
+        seconds = 0.0
         if stream.duration is not None and stream.time_base is not None:
             seconds = float(stream.duration * stream.time_base)
         elif container.duration is not None:
             seconds = container.duration / 1_000_000
+        declared = seconds if seconds > 0 and kind not in BARE else None
         label = f"{container.format.name.split(',')[0].upper()} {context.name.upper()}"
-        return AudioInfo(name, label, context.sample_rate, context.channels, seconds)
+        return AudioInfo(name, label, context.sample_rate, context.channels, declared)
 
 
 def blocks(opener: Opener, name: str, kind: str) -> Iterator[NDArray[np.float32]]:
@@ -94,7 +99,7 @@ def blocks(opener: Opener, name: str, kind: str) -> Iterator[NDArray[np.float32]
                 for part in to_float.resample(frame):
                     yield np.ascontiguousarray(part.to_ndarray().T, dtype=np.float32)
         except (av.FFmpegError, ValueError) as error:
-            raise DecodeFailure(str(error)) from error
+            raise DecodeFailure(_reason(error)) from error
 
 
 def _open(file: BinaryIO, name: str, kind: str) -> InputContainer:
@@ -106,4 +111,9 @@ def _open(file: BinaryIO, name: str, kind: str) -> InputContainer:
     try:
         return av.open(file, mode="r", format=kind)
     except (av.FFmpegError, ValueError) as error:
-        raise AudioError(f"{name}: the {kind} container cannot be read ({error}); is it damaged?") from error
+        raise AudioError(f"{name}: the {kind} container cannot be read ({_reason(error)}); is it damaged?") from error
+
+
+def _reason(error: Exception) -> str:
+    """FFmpeg's sentence without its error number."""
+    return getattr(error, "strerror", None) or str(error)

@@ -195,7 +195,7 @@ class Meter:
         if report.clipped > MAX_CLIPPED:
             yield f"clipped ({100 * report.clipped:.1f} % of samples); lower the recording level"
         if report.snr_db is not None and report.snr_db < LOW_SNR_DB:
-            yield f"noisy (about {report.snr_db:.0f} dB above the noise); record in a quieter place"
+            yield f"noisy (about {round(report.snr_db)} dB above the noise); record in a quieter place"
         if report.bandwidth_hz is not None and report.bandwidth_hz < NARROW_BAND_HZ:
             yield f"narrow band (nothing above {report.bandwidth_hz / 1000:.1f} kHz, like a telephone)"
         yield from self._channel_warnings()
@@ -223,5 +223,6 @@ def _flat_tops(block: NDArray[np.float32], size: NDArray[np.float32], peak: floa
     flat: NDArray[np.bool_] = size >= CLIP_LEVEL
     if peak > 0.1 and len(block) > 2:
         plateau = (block[1:-1] == block[:-2]) & (block[1:-1] == block[2:]) & (size[1:-1] > 0.98 * peak)
-        flat[1:-1] |= plateau
+        for shift in range(3):  # all three of them
+            flat[shift : len(flat) - 2 + shift] |= plateau
     return flat

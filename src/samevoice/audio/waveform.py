@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from samevoice.errors import AudioError
 
@@ -36,20 +36,21 @@ class Waveform:
     samples: Samples
     rate: int
 
-    def __post_init__(self) -> None:
+    def __init__(self, samples: ArrayLike, rate: int) -> None:
         """Check the promises of the class and freeze a view, never the caller's array."""
-        check_rate(self.rate, "waveform")
-        raw = np.asarray(self.samples)
-        if raw.ndim == 2:
-            raw = as_float(raw).mean(axis=1, dtype=np.float32)
-        if raw.ndim != 1:
+        check_rate(rate, "waveform")
+        raw = np.asarray(samples)
+        if raw.ndim not in (1, 2):
             raise AudioError(f"waveform: samples have shape {raw.shape}; give (n,) or (n, channels)")
         if raw.size == 0:
             raise AudioError("waveform: no samples; give at least one")
+        if raw.ndim == 2:
+            raw = as_float(raw).mean(axis=1, dtype=np.float32)
         view = as_float(raw).view()
         check_samples(view, "waveform")
         view.flags.writeable = False
         object.__setattr__(self, "samples", view)
+        object.__setattr__(self, "rate", rate)
 
     def __reduce__(self) -> tuple[type[Waveform], tuple[Samples, int]]:
         """Rebuild through the constructor, so that a copy is read-only again."""

@@ -8,8 +8,9 @@ import typer
 
 from samevoice.audio.quality import AudioReport
 from samevoice.cli.console import JsonOption, PathsArgument, audio_files, err, out, print_json
-from samevoice.embedder import listen, load_detector
+from samevoice.embedder import load_detector
 from samevoice.errors import SamevoiceError
+from samevoice.speech.listening import listen
 
 
 def check(files: PathsArgument, json: JsonOption = False) -> None:

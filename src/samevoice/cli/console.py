@@ -15,8 +15,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from samevoice.audio.decode import AUDIO_SUFFIXES
 from samevoice.embedder import DEFAULT_MODEL
-from samevoice.embedder import Progress as Tell
 from samevoice.errors import AudioError
+from samevoice.speech.listening import Progress as Tell
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -6,10 +6,11 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from samevoice.cli.console import MODEL, ModelOption, PathsArgument, ThreadsOption, audio_files, err, out, progress_bar
 from samevoice.embedder import load_model
@@ -70,7 +71,7 @@ def require_parquet() -> None:
 
 def write(output: Path, embeddings: Sequence[tuple[str, Embedding]]) -> None:
     """Write all embeddings at once: the file appears whole or not at all."""
-    columns = {
+    columns: dict[str, NDArray[Any]] = {
         "path": np.array([path for path, _ in embeddings]),
         "vector": np.stack([embedding.vector for _, embedding in embeddings]),
         "seconds": np.array([embedding.seconds for _, embedding in embeddings]),
@@ -81,7 +82,7 @@ def write(output: Path, embeddings: Sequence[tuple[str, Embedding]]) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             if output.suffix == ".npz":
-                np.savez(file, **columns)
+                np.savez(file, allow_pickle=False, **columns)
             else:
                 _write_parquet(file, columns)
         os.chmod(name, 0o644)  # noqa: PTH101
@@ -91,7 +92,7 @@ def write(output: Path, embeddings: Sequence[tuple[str, Embedding]]) -> None:
         raise
 
 
-def _write_parquet(file: BinaryIO, columns: dict[str, np.ndarray]) -> None:  # type: ignore[type-arg]
+def _write_parquet(file: BinaryIO, columns: dict[str, NDArray[Any]]) -> None:
     """One row per recording; the vector is a list of float32."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -23,6 +23,7 @@ from samevoice.errors import ConfigError, ModelError
 
 Array = NDArray[np.float64]
 
+MAX_LLR = 50.0  # beyond what any number of trials could show
 RULE_OF_THREE = 3.0  # no error among n independent trials bounds the rate by 3 / n with 95 % confidence
 
 
@@ -39,6 +40,10 @@ class Calibration:
         speaker_pairs: pairs of different speakers in the trials: the independent evidence on false accepts.
         trials: (target, non-target) trials fitted on.
         source: where the trials came from and what they cannot tell, for people.
+
+    Raises:
+        ValueError: a number is not finite or out of range, the table does not fit its rates and durations, or the
+            llr would not grow with the cosine.
     """
 
     weights: tuple[float, float, float, float]
@@ -50,6 +55,20 @@ class Calibration:
     trials: tuple[int, int]
     source: str
 
+    def __post_init__(self) -> None:
+        """Refuse tables that no fit could have made."""
+        numbers = np.array([*self.weights, self.max_llr, *self.durations, *self.rates, *np.ravel(self.thresholds)])
+        if not np.isfinite(numbers).all() or not 0 < self.max_llr <= MAX_LLR:
+            raise ValueError("a number is not finite, or max_llr is out of range")
+        if not self.durations or self.durations[0] <= 0 or (np.diff(self.durations) <= 0).any():
+            raise ValueError("the durations are not positive and ascending")
+        if not self.rates or not 0 < self.rates[-1] <= self.rates[0] <= 1 or (np.diff(self.rates) >= 0).any():
+            raise ValueError("the rates are not fractions in descending order")
+        if [len(row) for row in self.thresholds] != [len(self.durations)] * len(self.rates):
+            raise ValueError("the table of thresholds does not fit the rates and durations")
+        if (self.weights[1] + self.weights[3] * np.log(self.durations) <= 0).any():
+            raise ValueError("the llr does not grow with the cosine; the scores do not separate same from different")
+
     def llr(self, score: float, seconds: float) -> float:
         """Evidence for one speaker against two, natural logarithm, within +-`max_llr`.
 
@@ -57,8 +76,13 @@ class Calibration:
             score: cosine, in [-1, 1].
             seconds: of speech on the shorter side; clipped to the durations that were calibrated.
         """
-        value = float(_terms(np.array([score]), np.array([self._clip(seconds)])) @ np.array(self.weights))
-        return max(-self.max_llr, min(self.max_llr, value))
+        return float(self.llrs(np.array([score]), seconds)[0])
+
+    def llrs(self, scores: Array, seconds: float) -> Array:
+        """The same for many scores with one duration, shape (n,) to (n,)."""
+        terms = _terms(scores, np.full(len(scores), self._clip(seconds)))
+        found: Array = np.clip(terms @ np.array(self.weights), -self.max_llr, self.max_llr)
+        return found
 
     def threshold(self, rate: float, seconds: float) -> float:
         """The lowest cosine to accept if at most a fraction `rate` of impostors may pass.
@@ -71,7 +95,7 @@ class Calibration:
             ConfigError: the calibration trials cannot support so low a rate, or the rate is too high to mean anything.
         """
         if not self.rates[-1] <= rate <= self.rates[0]:
-            needed = math.ceil(RULE_OF_THREE / rate) if rate > 0 else None
+            needed = math.ceil(RULE_OF_THREE / max(rate, 1e-12)) if rate > 0 else None
             raise ConfigError(
                 f"a false-accept rate of {rate:g} is outside {self.rates[-1]:g} to {self.rates[0]:g}: this model was "
                 f"calibrated on {self.speaker_pairs:,} speaker pairs"
@@ -123,7 +147,7 @@ class Calibration:
                 trials=(targets, non_targets),
                 source=str(data["source"]),
             )
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"the card's calibration cannot be read ({error}); pull the model again") from error
 
 
@@ -149,8 +173,8 @@ def fit(
         source: what the card should say about the trials.
 
     Raises:
-        ValueError: a duration lacks targets or non-targets, a value is not finite, or the scores do not separate
-            anything (the llr would not grow with the cosine).
+        ValueError: a duration lacks targets or non-targets, a value is not finite, no rate is supported, or the
+            scores do not separate anything (the llr would not grow with the cosine).
     """
     if not (np.isfinite(scores).all() and np.isfinite(seconds).all() and (seconds > 0).all()):
         raise ValueError("scores and seconds must be finite, seconds positive")
@@ -163,10 +187,9 @@ def fit(
                 raise ValueError(f"no {'target' if side is is_target else 'non-target'} trials at {duration:g} s")
             importance[chosen] = 1.0 / chosen.sum()
     weights = logistic_regression(_terms(scores, seconds), is_target, importance / importance.sum())
-    slopes = weights[1] + weights[3] * np.log(durations)
-    if (slopes <= 0).any():
-        raise ValueError("the scores do not separate same from different speakers; check the trials")
     supported = sorted((rate for rate in rates if rate >= RULE_OF_THREE / speaker_pairs), reverse=True)
+    if not supported:
+        raise ValueError(f"{speaker_pairs} speaker pairs support none of the rates; give higher ones")
     impostors = [np.sort(scores[~is_target & (seconds == duration)]) for duration in durations]
     return Calibration(
         weights=(float(weights[0]), float(weights[1]), float(weights[2]), float(weights[3])),

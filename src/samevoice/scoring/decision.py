@@ -88,7 +88,10 @@ def decide(
     Raises:
         ConfigError: far and threshold together, neither of them for a model without calibration, a value out of
             range, or a rate that the calibration trials cannot support.
+        ValueError: the score is no cosine, or the speech is negative.
     """
+    if not (-1 <= score <= 1 and min(speech) >= 0):  # also refuses NaN
+        raise ValueError(f"a cosine from -1 to 1 and seconds of speech are needed, got {score} and {speech}")
     check_options(calibration, far=far, threshold=threshold, prior=prior, model=model)
     seconds = min(speech)
     llr = calibration.llr(score, seconds) if calibration else None

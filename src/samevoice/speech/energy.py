@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from samevoice.audio.waveform import Samples, Waveform
+from samevoice.errors import AudioError
 from samevoice.speech.timeline import Seconds, Segment, Timeline
 from samevoice.speech.vad import runs
 
@@ -68,13 +69,19 @@ class EdgeTrim:
 
 
 def joined(blocks: Iterable[Waveform]) -> Waveform:
-    """Consecutive blocks of one recording as one waveform."""
+    """Consecutive blocks of one recording as one waveform.
+
+    Raises:
+        AudioError: there are no blocks.
+    """
     parts: list[Samples] = []
     rate = 0
     for block in blocks:
         parts.append(block.samples)
         rate = block.rate
-    return Waveform(np.concatenate([np.empty(0, dtype=np.float32), *parts]), rate)
+    if not parts:
+        raise AudioError("no sound was given; give at least one block")
+    return Waveform(np.concatenate(parts), rate)
 
 
 def _span(whole: Waveform, first: int, last: int) -> Segment:
