@@ -1,0 +1,74 @@
+"""What every test may ask for, and what none may do: reach the network."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from samevoice.audio.waveform import Waveform
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+RATE = 16_000
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that leave this machine fail."""
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+
+    def guard(address: Any) -> None:
+        if not isinstance(address, tuple):
+            return  # a socket file
+        host = str(address[0])
+        if host == "localhost":
+            return
+        try:
+            local = ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            local = False
+        if not local:
+            raise RuntimeError(f"a test tried to reach {host}")
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        guard(address)
+        connect(self, address)
+
+    def guarded_ex(self: socket.socket, address: Any) -> int:
+        guard(address)
+        return connect_ex(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded_ex)
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The directory of real recordings."""
+    return SAMPLES
+
+
+@pytest.fixture(scope="session")
+def speech() -> Waveform:
+    """The first 3 s of a LibriSpeech utterance at 16 kHz."""
+    sound, rate = soundfile.read(SAMPLES / "librispeech_1255_a.flac", frames=3 * RATE, dtype="float32")
+    assert rate == RATE
+    return Waveform(sound, rate)
+
+
+@pytest.fixture(scope="session")
+def silence() -> Waveform:
+    """3 s of digital silence."""
+    return Waveform(np.zeros(3 * RATE, dtype=np.float32), RATE)
+
+
+@pytest.fixture(scope="session")
+def noise() -> Waveform:
+    """3 s of white noise at -30 dBFS."""
+    generator = np.random.default_rng(7)
+    return Waveform((generator.standard_normal(3 * RATE) * 10**-1.5).astype(np.float32), RATE)

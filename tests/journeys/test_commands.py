@@ -1,0 +1,235 @@
+"""The command line as a person meets it: real processes, real recordings, real models."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "samples"
+SAME = (SAMPLES / "sample_1a.mp3", SAMPLES / "sample_1b.mp3")
+OTHER = SAMPLES / "sample_2.mp3"
+
+
+def run(*arguments: object, stdin: bytes | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command and refuse tracebacks whatever happens."""
+    command = [sys.executable, "-m", "samevoice", *map(str, arguments)]
+    done = subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, timeout=300, check=False)
+    result = subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+    assert "Traceback" not in result.stderr, result.stderr
+    return result
+
+
+def test_one_person_is_the_same() -> None:
+    result = run("verify", *SAME)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("Same person: ")
+    assert result.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("first", SAME)
+def test_two_people_are_different(first: Path) -> None:
+    result = run("verify", first, OTHER, "--json")
+    assert result.returncode == 1, result.stderr
+    decision = json.loads(result.stdout)
+    assert decision["verdict"] == "different"
+    assert decision["llr"] < 0
+    assert decision["probability"] < 0.1
+
+
+def test_json_has_the_documented_fields() -> None:
+    decision = json.loads(run("verify", *SAME, "--json").stdout)
+    documented = {
+        line.split("|")[1].strip()
+        for line in (ROOT / "docs" / "json.md")
+        .read_text(encoding="utf-8")
+        .split("## `samevoice compare")[0]
+        .splitlines()
+        if line.startswith("| `")
+    }
+    names = {name.strip(" `") for cell in documented for name in cell.split(",")}
+    assert set(decision) == names
+
+
+def test_order_of_the_recordings_does_not_matter() -> None:
+    forth, back = (json.loads(run("verify", *pair, "--json").stdout) for pair in (SAME, SAME[::-1]))
+    assert forth["score"] == back["score"]
+    assert forth["verdict"] == back["verdict"]
+
+
+def test_standard_input() -> None:
+    piped = run("verify", "-", SAME[1], "--json", stdin=SAME[0].read_bytes())
+    named = run("verify", *SAME, "--json")
+    assert json.loads(piped.stdout)["score"] == pytest.approx(json.loads(named.stdout)["score"], abs=1e-6)
+
+
+def test_standard_input_twice_is_refused() -> None:
+    result = run("verify", "-", "-", stdin=b"")
+    assert result.returncode == 2
+    assert "only once" in result.stderr
+
+
+def test_silence_cannot_tell(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(48_000), 16_000)
+    result = run("verify", SAME[0], tmp_path / "silence.wav", "--json")
+    assert result.returncode == 3
+    decision = json.loads(result.stdout)
+    assert (decision["verdict"], decision["score"], decision["llr"]) == ("unsure", None, 0.0)
+    assert "0.0 s of speech" in decision["reason"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--far", "0.000001"), "speaker pairs"),
+        (("--far", "0.01", "--threshold", "0.5"), "contradict"),
+        (("--threshold", "7"), "from -1 to 1"),
+        (("--model", "nobody"), "nobody"),
+        (("--model", "nowhere.onnx"), "nowhere.onnx"),
+    ],
+)
+def test_options_that_cannot_be_honoured(options: tuple[str, ...], words: str) -> None:
+    result = run("verify", *SAME, *options)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert result.stdout == ""
+
+
+def test_own_threshold_decides() -> None:
+    assert run("verify", *SAME, "--threshold", "-1").returncode == 0
+    assert run("verify", *SAME, "--threshold", "1").returncode == 1
+
+
+def test_error_in_json() -> None:
+    result = run("verify", "nowhere.wav", SAME[0], "--json")
+    assert result.returncode == 2
+    assert json.loads(result.stdout)["error"]["code"] == "audio"
+    assert result.stderr.count("\n") == 1
+    assert "no such file" in result.stderr
+
+
+def test_missing_model_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMEVOICE_CACHE", str(tmp_path))
+    result = run("verify", *SAME)
+    assert result.returncode == 2
+    assert "samevoice models pull" in result.stderr
+
+
+def test_compare_in_the_line_format_of_speechidentity() -> None:
+    result = run("compare", *SAME, OTHER, "--format", "pairs")
+    assert result.returncode == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "Comparing ['sample_1a.mp3', 'sample_1b.mp3', 'sample_2.mp3']"
+    assert lines[1] == "Processing sample_1a.mp3 with sample rate of 48000"
+    verdicts = lines[-3:]
+    assert verdicts[0].startswith("sample_1a.mp3 and sample_1b.mp3: Same person: ")
+    assert verdicts[1].startswith("sample_1a.mp3 and sample_2.mp3: Different people: ")
+    assert verdicts[2].startswith("sample_1b.mp3 and sample_2.mp3: Different people: ")
+    assert 0 < float(verdicts[0].split()[-1]) < float(verdicts[1].split()[-1]) <= 2
+
+
+def test_compare_draws_and_leaves_out_what_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "broken.wav").write_text("not a recording")
+    picture = tmp_path / "map.png"
+    result = run("compare", *SAME, tmp_path, "--heat-map", picture, "--json")
+    assert result.returncode == 2
+    answer = json.loads(result.stdout)
+    assert len(answer["files"]) == 2
+    assert "broken.wav" in result.stderr
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_embed_writes_one_row_per_recording(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "broken.mp3").write_bytes(b"")
+    output = tmp_path / f"out{suffix}"
+    result = run("embed", SAMPLES, tmp_path / "broken.mp3", "-o", output)
+    assert result.returncode == 2
+    assert "is empty" in result.stderr
+    if suffix == ".npz":
+        with np.load(output, allow_pickle=False) as data:
+            paths, vectors = data["path"].tolist(), data["vector"]
+    else:
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(output).to_pydict()
+        paths, vectors = table["path"], np.array(table["vector"], dtype=np.float32)
+    assert paths == sorted(paths)
+    assert len(paths) == 7
+    assert vectors.shape == (7, 192)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_embed_keeps_the_old_file_when_nothing_can_be_embedded(tmp_path: Path) -> None:
+    output = tmp_path / "out.npz"
+    output.write_bytes(b"precious")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    assert run("embed", tmp_path / "empty.wav", "-o", output).returncode == 2
+    assert output.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("name", ["out.csv", "nowhere/out.npz"])
+def test_embed_refuses_an_output_before_it_works(tmp_path: Path, name: str) -> None:
+    result = run("embed", SAMPLES, "-o", tmp_path / name)
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+
+
+def test_check_tells_telephone_speech(tmp_path: Path) -> None:
+    samples, rate = soundfile.read(SAMPLES / "librispeech_1255_a.flac", dtype="float32")
+    import soxr
+
+    narrow = soxr.resample(soxr.resample(samples, rate, 8_000), 8_000, rate)
+    soundfile.write(tmp_path / "phone.wav", narrow, rate)
+    result = run("check", tmp_path / "phone.wav", "--json")
+    assert result.returncode == 0
+    (report,) = json.loads(result.stdout)["reports"]
+    assert 3_000 < report["bandwidth_hz"] < 4_200
+    assert any("telephone" in warning for warning in report["warnings"])
+    words = run("check", SAMPLES / "librispeech_1255_a.flac").stdout
+    assert "nothing to complain about" in words
+
+
+def test_models_list_and_info_name_licences() -> None:
+    listed = run("models", "list")
+    assert listed.returncode == 0
+    for name in ("campplus", "silero", "ge2e"):
+        assert name in listed.stdout
+    info = json.loads(run("models", "info", "campplus", "--json").stdout)
+    assert info["licences"]["weights"].startswith("Apache-2.0")
+    assert info["installed"] is True
+    assert info["fingerprint"].startswith("campplus@")
+
+
+def test_help_teaches() -> None:
+    assert "samevoice models pull" in run("--help").stdout
+    for command in ("verify", "compare", "embed", "check"):
+        shown = run(command, "--help")
+        assert shown.returncode == 0
+        assert "Example: samevoice" in shown.stdout
+
+
+def test_same_answer_from_any_container(tmp_path: Path) -> None:
+    """The same sound as WAV, FLAC and stereo gives the same decision; at 8 kHz it is still one person."""
+    samples, rate = soundfile.read(SAMPLES / "philippe_1.flac", dtype="float32")
+    soundfile.write(tmp_path / "mono.wav", samples, rate)
+    soundfile.write(tmp_path / "stereo.flac", np.stack([samples, samples], axis=1), rate)
+    answers = [
+        json.loads(run("verify", tmp_path / name, SAMPLES / "philippe_2.flac", "--json").stdout)
+        for name in ("mono.wav", "stereo.flac")
+    ]
+    assert answers[0]["score"] == pytest.approx(answers[1]["score"], abs=1e-3)
+    assert {answer["verdict"] for answer in answers} == {"same"}
+
+
+def test_output_survives_a_closed_pipe() -> None:
+    code = f"{sys.executable} -m samevoice --help | head -1"
+    done = subprocess.run(code, shell=True, capture_output=True, check=False)  # noqa: S602 - a pipe is the point
+    assert b"Traceback" not in done.stderr

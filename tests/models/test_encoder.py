@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import modelmakers as make
+import numpy as np
+import pytest
+
+from samevoice.errors import ModelError
+from samevoice.models.encoder import Encoder, read_model, write_model
+
+
+def test_a_batch_runs_and_equals_numpy() -> None:
+    features = np.random.default_rng(0).standard_normal((2, 9, make.BANDS)).astype(np.float32)
+    found = Encoder(make.card(), make.graph(), threads=1)(features)
+    np.testing.assert_allclose(found, features.mean(axis=1) @ make.weights(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(9, 80), (1, 9, 79), (0, 9, 80), (1, 0, 80)])
+def test_features_of_another_shape_are_a_mistake(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"takes features \(batch, frames, 80\)"):
+        Encoder(make.card(), make.graph(), threads=1)(np.zeros(shape, dtype=np.float32))
+
+
+def test_an_answer_that_is_not_finite_is_refused() -> None:
+    with pytest.raises(ModelError, match="not finite"):
+        Encoder(make.card(), make.graph(), threads=1)(np.full((1, 9, 80), np.inf, dtype=np.float32))
+
+
+def test_a_card_that_lies_about_the_dimension_is_refused() -> None:
+    with pytest.raises(ModelError, match="not what its card says"):
+        Encoder(make.card(dimension=4), make.graph(), threads=1)(np.zeros((1, 9, 80), dtype=np.float32))
+
+
+def test_a_voice_activity_model_is_no_encoder() -> None:
+    with pytest.raises(ModelError, match="makes no embeddings"):
+        Encoder(make.card(kind="voice-activity", dimension=0, frontend=None), make.graph(), threads=1)
+
+
+def test_a_model_survives_a_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "tiny.onnx"
+    card = make.card(calibration={"slope": 1.5})
+    write_model(path, make.graph(), card)
+    assert read_model(path) == (card, make.graph())
+    write_model(path, path.read_bytes(), make.card())  # metadata is replaced, not added
+    assert read_model(path) == (make.card(), make.graph())
+
+
+def test_onnxruntime_opens_the_written_file(tmp_path: Path) -> None:
+    write_model(tmp_path / "tiny.onnx", make.graph(), make.card())
+    Encoder(make.card(), (tmp_path / "tiny.onnx").read_bytes(), threads=1)
+
+
+def test_one_changed_weight_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.onnx"
+    write_model(path, make.graph(), make.card())
+    old = make.weights()[5].tobytes()
+    path.write_bytes(path.read_bytes().replace(old, b"\x01" + old[1:]))
+    with pytest.raises(ModelError, match=r"wrong digest .* pull it again"):
+        read_model(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "no graph"), (b"RIFF" * 9, "ONNX"), (make.graph(), "no samevoice card; pull")],
+)
+def test_other_files_are_refused_with_advice(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "other.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=message):
+        read_model(path)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent.onnx", tmp_path):
+        with pytest.raises(ModelError, match="cannot be read"):
+            read_model(path)
+
+
+def test_a_card_of_another_graph_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not written"):
+        write_model(tmp_path / "tiny.onnx", make.graph(), replace(make.card(), fingerprint="tiny@0"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_write_that_fails_leaves_the_old_model_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "tiny.onnx"
+    write_model(path, make.graph(), make.card())
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ModelError, match="No space left"):
+        write_model(path, make.graph(), make.card(calibration={"a": 1}))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from samevoice.errors import ModelError
+from samevoice.features.frontend import build_frontend
+from samevoice.models import store
+from samevoice.models.encoder import Encoder
+from samevoice.models.onnxfile import read_tensors
+
+torch = pytest.importorskip("torch")
+torch.set_num_threads(1)
+
+from samevoice.networks import NETWORKS, build  # noqa: E402 (torch first)
+from samevoice.networks.campplus import segment_maps  # noqa: E402
+from samevoice.networks.pooling import StatisticsPooling  # noqa: E402
+
+# The published check values of librispeech_1255_a.flac (the table's row 1255-90413-0001).
+NORM = 7.7184
+FIRST_SIX = [-0.07563, 0.00501, -0.05403, 0.03841, -0.00676, -0.04695]
+CORNERS = (-15.9424, -10.0350)
+
+
+@pytest.fixture(scope="module")
+def fbank(samples: Path) -> NDArray[np.float32]:
+    """Features of the sample with published check values, before mean subtraction."""
+    sound, rate = soundfile.read(samples / "librispeech_1255_a.flac", dtype="float32")
+    spec = store.load("campplus")[0].frontend
+    assert spec is not None
+    assert rate == spec.rate
+    return build_frontend(spec).frames(sound)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("campplus", 6_848_544), ("silero", 243_585), ("ge2e", 1_423_616)], ids=list(NETWORKS)
+)
+def test_the_sizes_are_the_published_ones(name: str, parameters: int) -> None:
+    network = build(name)
+    assert sum(item.numel() for item in network.parameters() if item.requires_grad) == parameters
+
+
+def test_campplus_has_the_published_tensors() -> None:
+    state = build("campplus").state_dict()
+    assert len(state) == 937
+    trainable = sum(item.numel() for item in build("campplus").parameters())
+    assert sum(item.numel() for item in state.values()) - trainable == 82_298
+
+
+def test_an_unknown_network_is_refused() -> None:
+    with pytest.raises(ModelError, match="use one of campplus, ge2e, silero"):
+        build("transformer")
+
+
+def test_the_front_end_gives_the_published_values(fbank: NDArray[np.float32]) -> None:
+    assert fbank.shape == (647, 80)
+    np.testing.assert_allclose((fbank[0, 0], fbank[100, 40]), CORNERS, atol=1e-3)
+
+
+def test_campplus_gives_the_published_embedding_in_onnx_and_in_torch(fbank: NDArray[np.float32]) -> None:
+    card, graph = store.load("campplus")
+    features = (fbank - fbank.mean(axis=0))[None]
+    network = build("campplus")
+    state = network.state_dict()
+    weights = {name: torch.tensor(array) for name, array in read_tensors(graph).items() if name in state}
+    assert state.keys() - weights.keys() == {name for name in state if name.endswith("num_batches_tracked")}
+    network.load_state_dict(weights, strict=False)
+    with torch.no_grad():
+        in_torch = network.eval()(torch.from_numpy(features)).numpy()
+    for found in (Encoder(card, graph, threads=1)(features)[0], in_torch[0]):
+        norm = np.linalg.norm(found)
+        assert norm == pytest.approx(NORM, abs=1e-3)
+        np.testing.assert_allclose(found[:6] / norm, FIRST_SIX, atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [2, 99, 100, 101, 200, 250])
+def test_segments_are_averaged_over_their_own_length(count: int) -> None:
+    sequence = torch.randn(2, 5, count, generator=torch.Generator().manual_seed(count))
+    gather, spread = segment_maps(sequence)
+    expected = torch.empty(2, 5, count)
+    for start in range(0, count, 100):
+        part = sequence[..., start : start + 100].mean(dim=-1, keepdim=True)
+        expected[..., start : start + 100] = part + sequence.mean(dim=-1, keepdim=True)
+    torch.testing.assert_close(sequence @ gather @ spread, expected)
+
+
+def test_pooling_equals_numpy() -> None:
+    sequence = np.random.default_rng(3).standard_normal((2, 4, 9))
+    expected = np.concatenate([sequence.mean(axis=-1), sequence.std(axis=-1, ddof=1)], axis=-1)
+    np.testing.assert_allclose(StatisticsPooling()(torch.from_numpy(sequence)).numpy(), expected)
+
+
+@pytest.mark.parametrize(("name", "bands"), [("campplus", 80), ("ge2e", 40)])
+def test_a_batch_equals_its_members_and_every_weight_learns(name: str, bands: int) -> None:
+    network = build(name).eval()
+    features = torch.randn(3, 120, bands, generator=torch.Generator().manual_seed(1))
+    together = network(features)
+    alone = torch.cat([network(one[None]) for one in features])
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
+    together.square().sum().backward()
+    assert all(item.grad is not None and item.grad.isfinite().all() for item in network.parameters())
