@@ -7,6 +7,7 @@ not simulate what changes in a voice itself.
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,8 @@ class Conditions:
         start = self._rng.integers(len(noise))
         stretch = np.take(noise, np.arange(start, start + len(sound)), mode="wrap")
         power = float(np.mean(sound**2)) / max(float(np.mean(stretch**2)), 1e-12)
-        return (sound + stretch * np.sqrt(power / 10 ** (snr_db / 10))).astype(np.float32)
+        scale = math.sqrt(power / math.pow(10, snr_db / 10))
+        return (sound + stretch * scale).astype(np.float32)
 
     def _coded(self, sound: Sound) -> Sound:
         """Through MP3 or Opus, cut to the old length."""
@@ -78,5 +80,5 @@ class Conditions:
             with soundfile.SoundFile(file, "w", RATE, 1, subtype, format=kind, compression_level=0.8) as sink:
                 sink.write(sound)
             file.seek(0)
-            coded, _ = soundfile.read(file, dtype="float32")
-        return np.pad(coded, (0, max(0, len(sound) - len(coded))))[: len(sound)].astype(np.float32)
+            coded = np.asarray(soundfile.read(file, dtype="float32")[0], dtype=np.float32)
+        return np.pad(coded, (0, max(0, len(sound) - len(coded))))[: len(sound)]

@@ -19,7 +19,7 @@ from benchmarks.conditions import Conditions
 from benchmarks.corpus import data_folder, everything_is_speech, librispeech, pair_scores, speech_pieces
 from samevoice.evaluation.metrics import Array, cllr
 from samevoice.scoring.calibration import Calibration
-from samevoice.scoring.decision import DEFAULT_FAR, WEAK_LLR
+from samevoice.scoring.decision import DEFAULT_FAR, DIFFERENT_LLR, SAME_LLR
 from samevoice.verification import calibration_of
 
 SEED = 2  # not that of the fit
@@ -53,8 +53,8 @@ def main() -> None:
 
 def row(calibration: Calibration, seconds: float, targets: Array, non_targets: Array) -> list[str]:
     """The figures of one line, by the rule of `decide`."""
-    accept = max(calibration.threshold(DEFAULT_FAR, seconds), calibration.crossing(WEAK_LLR, seconds))
-    reject = calibration.crossing(-WEAK_LLR, seconds)
+    accept = max(calibration.threshold(DEFAULT_FAR, seconds), calibration.crossing(SAME_LLR, seconds))
+    reject = calibration.crossing(DIFFERENT_LLR, seconds)
     cells = [f"{seconds:g}"]
     for scores in (targets, non_targets):
         same, different = np.mean(scores >= accept), np.mean(scores <= reject)

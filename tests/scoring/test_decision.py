@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from samevoice.errors import ConfigError
 from samevoice.scoring.calibration import Calibration
-from samevoice.scoring.decision import WEAK_LLR, Decision, decide, odds, posterior, undecided
+from samevoice.scoring.decision import DIFFERENT_LLR, SAME_LLR, Decision, decide, odds, posterior, undecided
 
 # llr = (20 s - 8) for one second, (25 s - 10) for ten: the neutral cosine is 0.4 throughout.
 BY_TEN = math.log(10.0)
@@ -22,7 +22,7 @@ CALIBRATION = Calibration(
     max_llr=8.0,
     durations=(1.0, 10.0),
     rates=(0.1, 0.01, 0.001),
-    thresholds=((0.42, 0.40), (0.55, 0.5), (0.7, 0.6)),
+    thresholds=((0.42, 0.40), (0.58, 0.55), (0.7, 0.6)),
     speaker_pairs=3_000,
     trials=(100, 200),
     source="by hand",
@@ -35,7 +35,7 @@ def judge(score: float, seconds: float = 10.0, **options: Any) -> Decision:
 
 def test_same() -> None:
     got = judge(0.8)
-    assert (got.verdict, got.score, got.llr, got.threshold, got.far, got.model) == ("same", 0.8, 8.0, 0.5, 0.01, "m@1")
+    assert (got.verdict, got.score, got.llr, got.threshold, got.far, got.model) == ("same", 0.8, 8.0, 0.55, 0.01, "m@1")
     assert got.probability == pytest.approx(1 / (1 + math.exp(-8)))
     assert str(got) == "Same person: the evidence is 2,981 to 1 for one speaker; at most 1 % of strangers would pass."
 
@@ -67,13 +67,13 @@ def test_unsure_when_too_many_strangers_would_pass() -> None:
 def test_a_lax_rate_does_not_make_weak_evidence_a_yes() -> None:
     got = judge(0.45, far=0.1)
     assert got.verdict == "unsure"
-    assert got.threshold == pytest.approx((WEAK_LLR + 10) / 25)
+    assert got.threshold == pytest.approx((SAME_LLR + 10) / 25)
 
 
 def test_boundaries_belong_to_the_verdicts() -> None:
-    assert judge(0.5).verdict == "same"
-    assert judge(math.nextafter(0.5, 0)).verdict == "unsure"
-    bound = CALIBRATION.crossing(-WEAK_LLR, 10.0)
+    assert judge(0.55).verdict == "same"
+    assert judge(math.nextafter(0.55, 0)).verdict == "unsure"
+    bound = CALIBRATION.crossing(DIFFERENT_LLR, 10.0)
     assert judge(bound - 1e-9).verdict == "different"
     assert judge(bound + 1e-9).verdict == "unsure"
 
@@ -156,12 +156,12 @@ def test_every_figure_is_a_number(score: float, seconds: float, far: float | Non
     assert json.loads(json.dumps(got.to_json(), allow_nan=False))["verdict"] == got.verdict
     if got.verdict == "same":
         assert got.llr is not None
-        assert got.llr >= WEAK_LLR - 1e-9
+        assert got.llr >= SAME_LLR - 1e-9
         assert got.threshold is not None
         assert score >= got.threshold
     if got.verdict == "different":
         assert got.llr is not None
-        assert got.llr <= -WEAK_LLR
+        assert got.llr <= DIFFERENT_LLR
 
 
 @given(scores, st.floats(0.01, 0.99), st.floats(0.01, 0.99))

@@ -16,7 +16,9 @@ Verdict = Literal["same", "different", "unsure"]
 
 DEFAULT_FAR = 0.01
 DEFAULT_PRIOR = 0.5
-WEAK_LLR = math.log(9.0)  # below nine to one the evidence is called weak
+# A false "same" lets a stranger in, a false "different" asks for another try: so they need unequal evidence.
+SAME_LLR = math.log(19.0)  # nineteen to one: 95 % at even odds
+DIFFERENT_LLR = -math.log(4.0)  # four to one: 20 % at even odds
 SHORT_SECONDS = 3.0  # with less speech than this, more speech is the first advice
 
 SENTENCES: dict[Verdict, str] = {"same": "Same person", "different": "Different people", "unsure": "Cannot tell"}
@@ -102,8 +104,8 @@ def decide(
         reason = f"cosine {score:.3f} is {'at or above' if score >= cut else 'below'} your threshold {cut:.3f}"
         return Decision(verdict, score, llr, probability, cut, None, prior, speech, reason, model, warnings)
     rate = DEFAULT_FAR if far is None else far
-    cut = max(calibration.threshold(rate, seconds), calibration.crossing(WEAK_LLR, seconds))
-    verdict = "same" if score >= cut else "different" if llr <= -WEAK_LLR else "unsure"
+    cut = max(calibration.threshold(rate, seconds), calibration.crossing(SAME_LLR, seconds))
+    verdict = "same" if score >= cut else "different" if llr <= DIFFERENT_LLR else "unsure"
     reason = _reason(verdict, llr, rate, seconds)
     return Decision(verdict, score, llr, probability, cut, rate, prior, speech, reason, model, warnings)
 
@@ -154,7 +156,7 @@ def _reason(verdict: Verdict, llr: float, far: float, seconds: float) -> str:
     if verdict == "different":
         return f"the evidence is {odds(-llr)} for two speakers"
     weak = f"the evidence is weak ({odds(abs(llr))} for {'one speaker' if llr >= 0 else 'two speakers'})"
-    if abs(llr) >= WEAK_LLR:
+    if llr >= SAME_LLR:
         weak = f"the evidence is {odds(llr)} for one speaker, but more than {100 * far:g} % of strangers would pass"
     if seconds < SHORT_SECONDS:
         missing = max(SHORT_SECONDS - seconds, 0.1)
