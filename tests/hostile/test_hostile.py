@@ -15,6 +15,7 @@ from pathlib import Path
 import mutants
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers import write
@@ -156,6 +157,24 @@ def test_a_small_file_that_expands_a_thousandfold() -> None:
     assert seconds == 1_800
     assert peak < 8e6
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
+
+
+def test_ten_hours_take_no_more_memory_than_minutes(tmp_path: Path, samples: Path) -> None:
+    """The whole command, in a process that reports the largest memory of its child."""
+    path = tmp_path / "ten_hours.flac"
+    minutes = np.zeros(600 * 16_000, dtype=np.int16)
+    with soundfile.SoundFile(path, "w", 16_000, 1) as file:
+        for _ in range(60):
+            file.write(minutes)
+    code = (
+        "import resource, subprocess, sys; done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL); "
+        "print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    command = [sys.executable, "-m", "samevoice", "verify", str(samples / "sample_1a.mp3"), str(path)]
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True)
+    exit_code, kilobytes = map(int, done.stdout.split())
+    assert exit_code == 3  # silence cannot tell
+    assert kilobytes < 500_000
 
 
 def test_a_header_alone_costs_no_memory() -> None:

@@ -233,3 +233,29 @@ def test_output_survives_a_closed_pipe() -> None:
     code = f"{sys.executable} -m samevoice --help | head -1"
     done = subprocess.run(code, shell=True, capture_output=True, check=False)  # noqa: S602 - a pipe is the point
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("verify {0} {1} 2>&-", 0),
+        ("verify {0} {2} 2>&-", 1),
+        ("verify nowhere.wav {1} 2>&-", 2),
+        ("verify {0} {2} >/dev/full", 2),
+        ("verify {0} {2} --json >/dev/full", 2),
+    ],
+)
+def test_exit_codes_hold_where_nothing_can_be_written(line: str, code: int) -> None:
+    """Python would end with 1 here, which says "different people"."""
+    command = f"{sys.executable} -m samevoice {line.format(*SAME, OTHER)}"
+    done = subprocess.run(command, shell=True, capture_output=True, check=False)  # noqa: S602
+    assert done.returncode == code, done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_libraries_stay_quiet_about_a_cut_mp3(tmp_path: Path) -> None:
+    """The MP3 decoder would write remarks of its own."""
+    (tmp_path / "cut.mp3").write_bytes(SAME[0].read_bytes()[:20_000])
+    result = run("check", tmp_path / "cut.mp3")
+    assert "promises" in result.stdout
+    assert result.stderr == ""

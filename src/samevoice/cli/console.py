@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ PathsArgument = Annotated[
     list[str], typer.Argument(metavar="FILES|DIR...", help="Audio files, folders of them (searched deeply), or -.")
 ]
 MODEL = DEFAULT_MODEL
+LINE_SECONDS = 10.0
 
 
 def print_json(value: object) -> None:
@@ -68,7 +70,13 @@ def warn(warnings: Sequence[str]) -> None:
 
 @contextmanager
 def progress_bar(label: str, total: float) -> Iterator[Tell]:
-    """A bar with the time left, on stderr; hands out a function that takes how much of `total` is done."""
+    """Progress with the time left, on stderr; hands out a function that takes how much of `total` is done.
+
+    A bar on a terminal; elsewhere, where a bar cannot move, a line every `LINE_SECONDS`.
+    """
+    if not err.is_terminal:
+        yield _lines(label, total)
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -80,3 +88,18 @@ def progress_bar(label: str, total: float) -> Iterator[Tell]:
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task(label, total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+def _lines(label: str, total: float) -> Tell:
+    """Progress as lines of a log; work that is over sooner than the first leaves none."""
+    began = told = time.monotonic()
+
+    def tell(done: float) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= LINE_SECONDS and done > 0:
+            told = now
+            left = (now - began) * (total - done) / done
+            err.print(f"{label}: {100 * done / total:.0f} %, about {left:.0f} s left")
+
+    return tell

@@ -5,10 +5,14 @@ Exit codes: 0 same person, or success; 1 different people; 3 cannot tell; 2 any 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from typing import Annotated
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -52,16 +56,51 @@ def options(
 
 def main() -> None:
     """Run the command line; every expected error ends in one sentence on stderr."""
+    with quiet_libraries():
+        _run()
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep descriptor 2 from C libraries: what the MP3 decoder mutters there, users get as a warning in words."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        if sys.stderr is None:  # closed by the caller: what is said there is lost, what is done is not
+            sys.stderr = nowhere
+            yield
+            return
+        theirs = sys.stderr
+        with os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace") as ours:
+            sys.stderr = ours
+            os.dup2(nowhere.fileno(), 2)
+            try:
+                yield
+            finally:
+                sys.stderr = theirs
+                os.dup2(ours.fileno(), 2)
+
+
+def _run() -> None:
+    """Turn errors into sentences and exit codes."""
     try:
         app()
     except SamevoiceError as error:
-        if "--json" in sys.argv:
-            typer.echo(json.dumps({"error": {"code": error.code, "message": str(error)}}, ensure_ascii=False))
-        typer.echo(f"samevoice: {error}", err=True)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.code, error.exit_code)
     except KeyboardInterrupt:
         typer.echo("samevoice: interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output went away, for example `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except Exception as error:  # a full disk, or a defect: Python's exit code 1 would say "different people"
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        _fail(f"unexpected {type(error).__name__} in {where}: {error}; if it stays, please report it", "internal", 2)
+
+
+def _fail(message: str, code: str, exit_code: int) -> NoReturn:
+    """One sentence on standard error, the same as JSON where JSON was asked for, and the exit code."""
+    with contextlib.suppress(OSError):  # standard output may be what failed
+        if "--json" in sys.argv:
+            typer.echo(json.dumps({"error": {"code": code, "message": message}}, ensure_ascii=False))
+    typer.echo(f"samevoice: {message}", err=True)
+    sys.exit(exit_code)
