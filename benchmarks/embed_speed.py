@@ -51,20 +51,22 @@ def main() -> None:
         return took
 
     detector = sv.load_detector()
-    vad = show("voice activity (Silero)", lambda: detector([clip]))
+    show("voice activity (Silero)", lambda: detector([clip]))
     for name in ("campplus", "ge2e"):
         card, graph = store.load(name)
         model = sv.load_model(name, threads=1)
         encoder = Encoder(card, graph, 1)
-        features = next(model._windows(heard := model.listen(clip), model._plan(heard)))[None]  # noqa: SLF001
-        show(f"{name}: bare network, {features.shape[1]} frames", partial(encoder, features))
-        listened = show(f"{name}: audio doctor and voice activity", partial(model.listen, clip))
-        whole = show(f"{name}: the whole way", partial(model.embed, clip))
-        print(f"| {name}: of that, beside the network and its features | {listened:.1f} (voice activity {vad:.1f}) |")
+        heard = model.listen(clip)
+        speech = next(model._windows(heard, model._plan(heard)))  # noqa: SLF001
+        show(f"{name}: bare network, the {len(speech)} frames it gets", partial(encoder, speech[None]))
+        show(f"{name}: audio doctor and voice activity", partial(model.listen, clip))
+        whole = show(f"{name}: the whole way, samples to vector", partial(model.embed, clip))
         if name in GFLOP:
+            every = model._frontend.frames(clip.samples)[None]  # noqa: SLF001
+            bare = show(f"{name}: bare network, all {every.shape[1]} frames", partial(encoder, every))
+            print(f"| {name}: the whole way adds to that | {100 * (whole / bare - 1):+.0f} % |")
             floor = GFLOP[name] / sgemm_gflops() * 1000
-            share = 100 * floor / whole
-            print(f"| {name}: {GFLOP[name]} GFLOP at this core's matrix speed | {floor:.1f} ({share:.0f} %) |")
+            print(f"| {name}: {GFLOP[name]} GFLOP at this core's matrix speed | {floor:.1f} |")
     resemblyzer(clip, show)
 
 
