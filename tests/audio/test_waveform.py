@@ -47,6 +47,7 @@ def test_integers_are_scaled_by_their_full_range(values: list[int], dtype: type[
 
 
 def test_columns_are_averaged() -> None:
+    assert Waveform(np.zeros((1, 64)), 8_000).samples.shape == (1,)
     stereo = np.array([[0.5, -0.5], [0.2, 0.4]], dtype=np.float32)
     np.testing.assert_allclose(Waveform(stereo, 8_000).samples, [0.0, 0.3], atol=1e-7)
     np.testing.assert_array_equal(Waveform(np.array([[16384, 0]], dtype=np.int16), 8_000).samples, [0.25])
@@ -63,6 +64,8 @@ def test_columns_are_averaged() -> None:
         (np.zeros((0, 2)), 16_000, "no samples"),
         (np.zeros((2, 0)), 16_000, "no samples"),
         (np.zeros((2, 2, 2)), 16_000, "shape"),
+        (np.zeros((2, 48_000)), 16_000, r"shape \(2, 48000\): give \(n, channels\); transpose it"),
+        (np.zeros((2, 65), dtype=np.int16), 16_000, "transpose it"),
         (np.float32(0.5), 16_000, "shape"),
         (np.zeros(4), 3_999, "3999 Hz"),
         (np.zeros(4), 768_001, "768001 Hz"),
@@ -84,6 +87,12 @@ def test_duration_text_and_cut(speech: Waveform) -> None:
     assert speech.cut(-5.0, 99.0).duration == 3.0
     with pytest.raises(AudioError, match="no samples"):
         speech.cut(2.0, 2.0)
+    for start, end in ((0.0, -1.0), (-2.0, -1.0), (4.0, 5.0), (2.0, 1.0)):
+        with pytest.raises(AudioError, match="no samples"):
+            speech.cut(start, end)
+    for start, end in ((0.0, np.nan), (np.nan, 1.0), (0.0, np.inf), (-np.inf, 1.0)):
+        with pytest.raises(ValueError, match="finite bounds"):
+            speech.cut(start, end)
 
 
 def test_identity_not_value() -> None:

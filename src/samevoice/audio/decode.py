@@ -20,24 +20,21 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 from samevoice.audio import media
-from samevoice.audio.info import AudioInfo, DecodeFailure, Opener
-from samevoice.audio.waveform import Waveform, check_rate, check_samples
+from samevoice.audio.blocks import Block, block_frames
+from samevoice.audio.info import AudioInfo, DecodeFailure, Opener, UnusedStream
+from samevoice.audio.tail import check_tail
+from samevoice.audio.waveform import MAX_CHANNELS, Waveform, check_rate, check_samples
 from samevoice.errors import AudioError
 
 Source = str | os.PathLike[str] | bytes | BinaryIO | Waveform
-Block = NDArray[np.float32]  # (frames, channels)
 
-BLOCK_SECONDS = 1.0
-BLOCK_VALUES = 4 << 20  # and no more than this over all channels: a header can claim many channels at a high rate
 MAX_SECONDS = 24 * 3600.0
-MAX_CHANNELS = 64
 MAX_STREAM_BYTES = 2 << 30  # what is read from a pipe or a file object, spooled to disk
 SPOOL_BYTES = 16 << 20
 AUDIO_SUFFIXES = frozenset(
@@ -51,7 +48,6 @@ AUDIO_SUFFIXES = frozenset(
 # What a broken-off WAV, AIFF or AU leaves in libsndfile's log; 0xFFFFFFFF and 0x7FFFFFFF mean "length unknown".
 _SHORT_DATA = re.compile(r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _UNKNOWN_LENGTH = 0x7FFFF000
-_OGG_PAGE = 65_307  # bytes of the longest page
 
 
 class Recording:
@@ -59,24 +55,25 @@ class Recording:
 
     Attributes:
         info: what the header says.
-        seconds: how much was really decoded; None before the first complete walk.
         damage: a sentence on what was wrong with the file, found while walking; None when nothing was.
     """
 
     def __init__(self, info: AudioInfo, walk: Callable[[], Iterator[Block]]) -> None:
         """Take the header's facts and a function that starts decoding from the beginning."""
         self.info = info
-        self.seconds: float | None = None
         self.damage: str | None = None
         self._walk = walk
 
     def blocks(self) -> Iterator[Block]:
         """Decode from the beginning: float32 blocks of shape (frames, channels), about one second each.
 
+        Blocks are shorter where many channels at a high rate would need much memory.
+
         Raises:
             AudioError: nothing can be decoded, samples are not finite, or the recording is longer than a day.
         """
-        info, frames, broken = self.info, 0, ""
+        info, frames = self.info, 0
+        broken: DecodeFailure | None = None
         try:
             for block in self._walk():
                 check_samples(block, info.name, offset=frames / info.rate)
@@ -85,12 +82,13 @@ class Recording:
                     raise AudioError(f"{info.name}: longer than {MAX_SECONDS / 3600:.0f} h; cut it into parts")
                 yield block
         except DecodeFailure as error:
-            broken = str(error)
+            broken = error
         seconds = frames / info.rate
         if not frames:
-            raise AudioError(f"{info.name}: no audio could be decoded{': ' + broken if broken else ''}; is it damaged?")
-        self.seconds = seconds
-        if broken:
+            raise AudioError(f"{info.name}: no audio could be decoded{f': {broken}' if broken else ''}; is it damaged?")
+        if isinstance(broken, UnusedStream):
+            self.damage = str(broken)
+        elif broken:
             self.damage = f"damaged after {seconds:.1f} s ({broken}); only what lies before was used"
         elif info.declared is not None and info.declared - seconds > max(0.1, 0.01 * info.declared):
             self.damage = f"promises {info.declared:.1f} s but holds {seconds:.1f} s; the file may be cut off"
@@ -124,7 +122,7 @@ def open_recording(source: Source, name: str | None = None) -> Recording:
 
 def _from_waveform(waveform: Waveform, name: str) -> Recording:
     """Hand out a waveform in blocks like any other source."""
-    step = max(1, int(BLOCK_SECONDS * waveform.rate))
+    step = block_frames(waveform.rate, 1)
     column = waveform.samples[:, None]
     info = AudioInfo(name, "samples", waveform.rate, 1, waveform.duration)
     return Recording(info, lambda: (column[start : start + step] for start in range(0, len(column), step)))
@@ -160,9 +158,7 @@ def _from_stream(stream: BinaryIO, name: str) -> Recording:
     with ExitStack() as stack:
         spool = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES))
         total = 0
-        while chunk := stream.read(1 << 20):
-            if not isinstance(chunk, bytes):
-                raise AudioError(f"{name}: is a text file object; open it in binary mode ('rb')")
+        for chunk in _chunks(stream, name):
             total += len(chunk)
             if total > MAX_STREAM_BYTES:
                 raise AudioError(f"{name}: more than {MAX_STREAM_BYTES >> 30} GiB; save it to a file first")
@@ -178,6 +174,21 @@ def _from_stream(stream: BinaryIO, name: str) -> Recording:
         return recording
 
 
+def _chunks(stream: BinaryIO | TextIO, name: str) -> Iterator[bytes]:
+    """What is left in a stream, in pieces."""
+    refusal = f"{name}: is a text file object; open it in binary mode ('rb')"
+    if isinstance(stream, io.TextIOBase):
+        raise AudioError(refusal)
+    try:
+        while chunk := stream.read(1 << 20):
+            if not isinstance(chunk, bytes | bytearray | memoryview):
+                raise AudioError(refusal)
+            yield bytes(chunk)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise AudioError(f"{name}: cannot be read ({reason}); give a file that is open for reading") from error
+
+
 def _from_opener(opener: Opener, name: str) -> Recording:
     """Find out who can decode the bytes, and check the header against the limits."""
     with opener() as file:
@@ -190,7 +201,7 @@ def _from_opener(opener: Opener, name: str) -> Recording:
     if not 1 <= info.channels <= MAX_CHANNELS:
         raise AudioError(f"{name}: {info.channels} channels are more than {MAX_CHANNELS}; extract the one you need")
     if kind:
-        return Recording(info, lambda: media.blocks(opener, name, kind))
+        return Recording(info, lambda: media.blocks(opener, info, kind))
     return Recording(info, lambda: _sndfile_blocks(opener, info))
 
 
@@ -212,36 +223,23 @@ def _probe(file: BinaryIO, name: str) -> AudioInfo:
 
 def _sndfile_blocks(opener: Opener, info: AudioInfo) -> Iterator[Block]:
     """Decode with libsndfile, a block at a time, so that a small file cannot expand into much memory."""
-    step = max(1, min(int(BLOCK_SECONDS * info.rate), BLOCK_VALUES // info.channels))
+    step = block_frames(info.rate, info.channels)
     block: Block = np.empty((0, info.channels), dtype=np.float32)
+    left = 0
     try:
         with opener() as file, closing(soundfile.SoundFile(file)) as sound:
+            left = sound.frames
             while True:
                 block = np.full((step, info.channels), np.nan, dtype=np.float32)
                 if not len(part := sound.read(out=block)):
                     break
+                left -= len(part)
                 yield part
-            if loose := _loose_end(file, info.format):
-                raise DecodeFailure(loose)
+            check_tail(file, info.format)
     except (soundfile.LibsndfileError, OSError) as error:
-        decoded = np.append(np.isfinite(block).all(axis=1), False)  # NaN: libsndfile never came so far
+        # NaN: libsndfile never came so far; beyond the length that the header gives it writes zeros.
+        decoded = np.append(np.isfinite(block[:left]).all(axis=1), False)
         if count := int(np.argmin(decoded)):
             yield block[:count]
         reason = getattr(error, "error_string", None) or str(error)
         raise DecodeFailure(str(reason).removeprefix("Error : ").strip(" .")) from error
-
-
-def _loose_end(file: BinaryIO, kind: str) -> str | None:
-    """What libsndfile keeps quiet about: an Ogg stream without its end, and an MP3 longer than it estimates."""
-    stopped = file.tell()
-    file.seek(0, os.SEEK_END)
-    size = file.tell()
-    if kind.startswith("MP3") and size - stopped > size // 8:
-        return "more follows than its header announces"
-    if kind.startswith("OGG"):
-        file.seek(max(0, size - _OGG_PAGE))
-        tail = file.read()
-        page = tail[max(tail.rfind(b"OggS"), 0) :]
-        if len(page) < 27 or not page[5] & 4 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]]):
-            return "the end of the Ogg stream is missing"
-    return None

@@ -31,3 +31,7 @@ class AudioInfo:
 
 class DecodeFailure(Exception):
     """Decoding stopped in the middle; what came before it is good."""
+
+
+class UnusedStream(DecodeFailure):
+    """Decoding came to a proper end, but the file goes on; the message is a sentence of its own."""

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from samevoice.audio.blocks import Block, block_frames, regroup
 from samevoice.audio.info import AudioInfo, DecodeFailure, Opener
 from samevoice.errors import AudioError
 
@@ -79,22 +79,32 @@ def probe(opener: Opener, name: str, kind: str) -> AudioInfo:
         return AudioInfo(name, label, context.sample_rate, context.channels, declared)
 
 
-def blocks(opener: Opener, name: str, kind: str) -> Iterator[NDArray[np.float32]]:
-    """Decode the first audio track: float32 blocks of shape (frames, channels).
+def blocks(opener: Opener, info: AudioInfo, kind: str) -> Iterator[Block]:
+    """Decode the first audio track: float32 blocks of shape (frames, channels), `block_frames` long.
+
+    Args:
+        opener: opens the file.
+        info: what `probe` found.
+        kind: the demuxer.
 
     Raises:
         DecodeFailure: the track breaks off or changes its rate or channels in the middle.
     """
+    # A codec's own frames are shorter than the windows that the audio doctor looks through.
+    return regroup(_frames(opener, info, kind), block_frames(info.rate, info.channels))
+
+
+def _frames(opener: Opener, info: AudioInfo, kind: str) -> Iterator[Block]:
+    """Decode into whatever lengths the codec has."""
     import av
     from av.audio.resampler import AudioResampler
 
-    with opener() as file, _open(file, name, kind) as container:
+    with opener() as file, _open(file, info.name, kind) as container:
         stream = container.streams.audio[0]
-        shape = (stream.codec_context.sample_rate, stream.codec_context.channels)
         to_float = AudioResampler(format="fltp")
         try:
             for frame in container.decode(stream):
-                if (frame.sample_rate, len(frame.layout.channels)) != shape:
+                if (frame.sample_rate, len(frame.layout.channels)) != (info.rate, info.channels):
                     raise DecodeFailure("the sample rate or the channels change")
                 for part in to_float.resample(frame):
                     yield np.ascontiguousarray(part.to_ndarray().T, dtype=np.float32)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from samevoice.audio.blocks import Block, block_frames, regroup
 from samevoice.audio.decode import Recording
 from samevoice.audio.resample import mix
 from samevoice.audio.waveform import Samples
@@ -27,6 +28,7 @@ NARROW_BAND_HZ = 5_000.0
 MAX_CLIPPED = 0.001
 FLOOR = 1e-10  # power of -100 dBFS: below the steps of 16-bit samples
 MAX_SNR_DB = 60.0
+LITTLE_SPEECH_SECONDS = 0.5
 EDGE_DB = 24.0  # how far the spectrum must fall within EDGE_WIDTH_HZ, and stay down, to count as a cut
 EDGE_WIDTH_HZ = 500.0
 MIN_EDGE_HZ = 1_500.0
@@ -88,14 +90,17 @@ class Meter:
         """Root mean square of the mono mix so far."""
         return decibels(self._energy / max(self._samples, 1))
 
-    def watch(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[Samples]:
-        """Measure blocks of shape (frames, channels) in passing and hand on their mono mix."""
-        for block in blocks:
+    def watch(self, blocks: Iterable[Block]) -> Iterator[Samples]:
+        """Measure blocks of shape (frames, channels) in passing and hand on their mono mix in blocks of a second.
+
+        The result does not depend on how the sound was cut into blocks.
+        """
+        for block in regroup(blocks, block_frames(self._rate, self._recording.info.channels)):
             mono = mix(block)
             self._measure(block, mono)
             yield mono
 
-    def _measure(self, block: NDArray[np.float32], mono: Samples) -> None:
+    def _measure(self, block: Block, mono: Samples) -> None:
         """Add one block to all sums."""
         size = np.abs(block)
         peak = float(size.max(initial=0.0))
@@ -109,7 +114,8 @@ class Meter:
         joined = np.concatenate([self._rest, mono])
         count = len(joined) // self._frame
         self._rest = joined[count * self._frame :]
-        self._powers.append(np.square(joined[: count * self._frame].reshape(count, self._frame)).mean(axis=1))
+        # The variance, since a constant offset is no noise.
+        self._powers.append(joined[: count * self._frame].reshape(count, self._frame).var(axis=1))
         windows = len(mono) // self._window  # the few samples between blocks do not matter to an average
         self._add_spectrum(mono[: windows * self._window].reshape(windows, self._window))
 
@@ -146,7 +152,7 @@ class Meter:
             bandwidth_hz=self._bandwidth(),
             warnings=(),
         )
-        return replace(report, warnings=tuple(self._warnings(report)))
+        return replace(report, warnings=tuple(self._warnings(report, speech is not None)))
 
     @property
     def frame_times(self) -> NDArray[np.float64]:
@@ -183,13 +189,17 @@ class Meter:
         first = int(np.argmax(walls))
         return (first + width / 2) * step if walls[first] else self._rate / 2
 
-    def _warnings(self, report: AudioReport) -> Iterator[str]:
-        """What to tell a person."""
+    def _warnings(self, report: AudioReport, listened: bool) -> Iterator[str]:
+        """What to tell a person; `listened`: whether somebody looked for speech."""
         if self._recording.damage:
             yield self._recording.damage
         if report.peak_dbfs < SILENCE_DBFS:
             yield f"silent (peak {report.peak_dbfs:.0f} dBFS); check the microphone"
             return
+        if listened and report.speech <= 0:
+            yield "no speech found; is it the right recording?"
+        elif listened and report.speech < LITTLE_SPEECH_SECONDS:
+            yield f"only {report.speech:.1f} s of speech; record a longer piece"
         if report.level_dbfs < QUIET_DBFS:
             yield f"very quiet ({report.level_dbfs:.0f} dBFS); raise the recording level"
         if report.clipped > MAX_CLIPPED:
@@ -218,7 +228,7 @@ def decibels(power: float) -> float:
     return max(10.0 * float(np.log10(max(power, 1e-20))), -200.0)
 
 
-def _flat_tops(block: NDArray[np.float32], size: NDArray[np.float32], peak: float) -> NDArray[np.bool_]:
+def _flat_tops(block: Block, size: NDArray[np.float32], peak: float) -> NDArray[np.bool_]:
     """Samples at full scale, or on a plateau of three equal samples near the highest level of the block."""
     flat: NDArray[np.bool_] = size >= CLIP_LEVEL
     if peak > 0.1 and len(block) > 2:

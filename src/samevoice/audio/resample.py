@@ -10,15 +10,15 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
+from samevoice.audio.blocks import Block, regroup
 from samevoice.audio.waveform import Samples, Waveform
 
 QUALITY = "HQ"
 SPAN_SECONDS = 20  # what later stages are fed at a time: long enough to be fast, short enough to be small
 
 
-def mix(block: NDArray[np.float32]) -> Samples:
+def mix(block: Block) -> Samples:
     """Average the channels of a block of shape (frames, channels)."""
     if block.shape[1] == 1:
         return block[:, 0]
@@ -37,18 +37,8 @@ def waveforms(blocks: Iterable[Samples], rate: int, target: int, quality: str = 
         target: the wanted rate in Hz.
         quality: soxr's name of the filter ("QQ", "LQ", "MQ", "HQ", "VHQ").
     """
-    span = SPAN_SECONDS * target
-    waiting: list[Samples] = []
-    held = 0
-    for piece in _converted(blocks, rate, target, quality):
-        waiting.append(piece)
-        held += len(piece)
-        while held >= span:
-            joined = np.concatenate(waiting)
-            yield Waveform(joined[:span], target)
-            waiting, held = [joined[span:]], held - span
-    if held:
-        yield Waveform(np.concatenate(waiting), target)
+    for span in regroup(_converted(blocks, rate, target, quality), SPAN_SECONDS * target):
+        yield Waveform(span, target)
 
 
 def resample(waveform: Waveform, target: int, quality: str = QUALITY) -> Waveform:

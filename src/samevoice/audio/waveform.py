@@ -5,6 +5,7 @@ Knows: shape and range of sound. Does not know: files, codecs, speech, models.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ Samples = NDArray[np.float32]
 
 MIN_RATE = 4_000
 MAX_RATE = 768_000
+MAX_CHANNELS = 64
 MAX_PEAK = 100.0
 
 
@@ -25,7 +27,7 @@ class Waveform:
 
     Args:
         samples: shape (n,), n >= 1, any real dtype; floats are taken as in [-1, 1], integers are scaled by
-            their full range; kept as float32. Shape (n, channels) is averaged to mono.
+            their full range; kept as float32. Shape (n, channels), at most 64 channels, is averaged to mono.
         rate: samples per second in Hz, 4,000 to 768,000.
 
     Raises:
@@ -42,6 +44,8 @@ class Waveform:
         raw = np.asarray(samples)
         if raw.ndim not in (1, 2):
             raise AudioError(f"waveform: samples have shape {raw.shape}; give (n,) or (n, channels)")
+        if raw.ndim == 2 and raw.shape[1] > MAX_CHANNELS:
+            raise AudioError(f"waveform: samples of shape {raw.shape}: give (n, channels); transpose it")
         if raw.size == 0:
             raise AudioError("waveform: no samples; give at least one")
         if raw.ndim == 2:
@@ -70,8 +74,11 @@ class Waveform:
 
         Raises:
             AudioError: nothing lies between the two.
+            ValueError: a bound is NaN or infinite.
         """
-        first, last = round(max(start, 0.0) * self.rate), round(end * self.rate)
+        if not (math.isfinite(start) and math.isfinite(end)):
+            raise ValueError(f"a cut needs finite bounds in seconds, got {start} and {end}")
+        first, last = (round(min(max(bound, 0.0), self.duration) * self.rate) for bound in (start, end))
         return Waveform(self.samples[first:last], self.rate)
 
 
