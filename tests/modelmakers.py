@@ -53,13 +53,13 @@ def weights() -> NDArray[np.float32]:
     return (np.arange(BANDS * DIMENSION) / 100).astype(np.float32).reshape(BANDS, DIMENSION)
 
 
-def graph(*, stripped: bool = False) -> bytes:
+def graph(*, stripped: bool = False, scale: float = 1.0) -> bytes:
     """A network that multiplies the mean over frames with its weights: (batch, frames, 80) to (batch, 3)."""
     axes = wire(1, "axes") + wire(8, 1) + wire(20, 7)
     keep = wire(1, "keepdims") + wire(3, 0) + wire(20, 2)
     content = wire(1, node("ReduceMean", ["features"], "mean", axes, keep))
     content += wire(1, node("MatMul", ["mean", "weights"], "embedding"))
-    content += wire(2, "tiny") + wire(5, tensor("weights", weights(), stripped=stripped))
+    content += wire(2, "tiny") + wire(5, tensor("weights", weights() * scale, stripped=stripped))
     content += wire(11, value("features", "batch", "frames", BANDS)) + wire(12, value("embedding", "batch", DIMENSION))
     return wire(1, 8) + wire(7, content) + wire(8, wire(1, "") + wire(2, 17))
 

@@ -9,7 +9,9 @@ import os
 
 import onnxruntime as ort
 
-from samevoice.errors import ModelError
+from samevoice.errors import ConfigError, ModelError
+
+MAX_THREADS = 256
 
 
 def default_threads() -> int:
@@ -24,11 +26,14 @@ def open_session(graph: bytes, name: str, *, threads: int) -> ort.InferenceSessi
     Args:
         graph: a serialised ONNX model; it must carry its weights inside.
         name: what to call it in an error.
-        threads: how many threads one call may use, >= 1.
+        threads: how many threads one call may use, 1 to 256.
 
     Raises:
+        ConfigError: the number of threads is out of range.
         ModelError: ONNX Runtime cannot read the graph.
     """
+    if not 1 <= threads <= MAX_THREADS:  # ONNX Runtime takes 0 for "all cores", and starts any number it is told
+        raise ConfigError(f"{name}: {threads} threads cannot be used; choose 1 to {MAX_THREADS}")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import modelmakers as make
@@ -9,7 +9,7 @@ import pytest
 
 from samevoice.errors import ModelError
 from samevoice.features.frontend import FrontendSpec
-from samevoice.models.card import ModelCard, Window, fingerprint_of
+from samevoice.models.card import ModelCard, Window, card_from, fingerprint_of
 
 CARD = make.card()
 
@@ -29,8 +29,8 @@ def changed(**changes: Any) -> str:
     ("text", "message"),
     [
         ("[]", "not a table"),
-        ("{", "not JSON"),
-        ("[" * 100_000, "not JSON"),
+        ("{", "no JSON"),
+        ("[" * 100_000, "no JSON"),
         (changed(colour="red"), "unknown key 'colour'"),
         (changed(rate=...), "lacks the key 'rate'"),
         (changed(rate="16000"), "under 'rate'"),
@@ -38,7 +38,26 @@ def changed(**changes: Any) -> str:
         (changed(rate=0), "impossible rate"),
         (changed(kind="poem"), "'poem'"),
         (changed(window={"frames": 1}), "window lacks the key 'hop'"),
-        (changed(window={"frames": 0, "hop": 1}), "window without frames"),
+        (changed(window={"frames": 0, "hop": 1}), "impossible window"),
+        (changed(window={"frames": 10, "hop": 11}), "impossible window"),
+        (changed(window={"frames": 10**9, "hop": 1}), "impossible window"),
+        (changed(rate=8_000), "impossible rate"),
+        (changed(rate=10**400), "impossible rate"),
+        (changed(frontend={"kind": "kaldi-fbank", "rate": 16_000, "bands": 0, "options": {}}), "impossible number of"),
+        (changed(frontend={"kind": "kaldi-fbank", "rate": 16_000, "bands": -1, "options": {}}), "impossible number of"),
+        (changed(frontend={"kind": "kaldi-fbank", "rate": 16_000, "bands": 1 << 40, "options": {}}), "number of bands"),
+        (changed(resampler="XX"), "resampler 'XX'"),
+        (changed(level_dbfs=1e9), "impossible level_dbfs"),
+        (changed(level_dbfs=-101), "impossible level_dbfs"),
+        (changed(min_speech=-0.1), "impossible min_speech"),
+        (changed(min_speech=61), "impossible min_speech"),
+        (changed(min_speech=float("nan")), "NaN is not a finite number"),
+        (changed(level_dbfs=float("-inf")), "-Infinity is not a finite number"),
+        (changed(calibration={"weights": [float("nan")]}), "NaN is not a finite number"),
+        (changed(min_speech="?").replace('"?"', "1e999"), "1e999 is not a finite number"),
+        (changed(summary="\x1b]0;title\x07"), "control characters"),
+        (changed(calibration={"source": ["\ud800"]}), "control characters"),
+        (changed(calibration={"\x9b1m": 1}), "control characters"),
         (
             changed(frontend={"kind": "x", "rate": 1, "bands": 1, "options": {}, "b": 1}),
             "frontend has an unknown key 'b'",
@@ -49,6 +68,23 @@ def changed(**changes: Any) -> str:
 def test_keys_are_strict_and_named(text: str, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         ModelCard.from_json(text)
+
+
+@pytest.mark.parametrize("changes", [{"min_speech": float("nan")}, {"level_dbfs": float("inf")}])
+def test_a_card_made_in_python_is_held_to_the_same_numbers(changes: dict[str, float]) -> None:
+    with pytest.raises(ModelError, match="impossible"):
+        card_from(asdict(CARD) | changes)
+
+
+def test_the_edges_of_what_is_possible_are_read() -> None:
+    for changes in (
+        {"level_dbfs": 0, "min_speech": 0},
+        {"level_dbfs": -100.0, "min_speech": 60.0},
+        {"window": {"frames": 7, "hop": 7}},
+        {"rate": 8_000, "frontend": {"kind": "mel-power", "rate": 8_000, "bands": 1, "options": {}}},
+        {"resampler": "QQ", "summary": "Prüfmodell 模型"},
+    ):
+        assert ModelCard.from_json(changed(**changes)).name == "tiny"
 
 
 @pytest.mark.parametrize(

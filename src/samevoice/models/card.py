@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
+from samevoice.audio.waveform import MAX_RATE, MIN_RATE
 from samevoice.errors import ModelError
 from samevoice.features.frontend import FrontendSpec
 
@@ -19,6 +22,11 @@ KINDS = ("speaker-embedding", "voice-activity")
 # Everything that shapes an embedding, beside the graph; texts and calibration do not.
 SHAPING = ("kind", "rate", "dimension", "frontend", "window", "level_dbfs", "resampler")
 FINGERPRINT_DIGITS = 16
+RESAMPLERS = ("QQ", "LQ", "MQ", "HQ", "VHQ")  # by soxr's names, worst first
+MAX_BANDS = 1_024
+MAX_WINDOW = 60_000  # frames: ten minutes
+MAX_MIN_SPEECH = 60.0
+LOWEST_LEVEL = -100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +106,12 @@ class ModelCard:
             text: what `to_json` gives.
 
         Raises:
-            ModelError: the text is not JSON, or a key is unknown, missing or of the wrong kind.
+            ModelError: the text is not JSON, or as for `card_from`.
         """
         try:
-            content = json.loads(text)
+            content = _decoded(text)
         except (ValueError, RecursionError) as error:
-            raise ModelError(f"the model's card is not JSON ({error}); pull the model again") from error
+            raise ModelError(f"the model's card is no JSON of a card ({error}); pull the model again") from error
         return card_from(content)
 
 
@@ -145,14 +153,56 @@ def card_from(content: object) -> ModelCard:
         values["frontend"] = FrontendSpec(**_checked(values["frontend"], _FRONTEND, "frontend"))
     if values["window"] is not None:
         values["window"] = Window(**_checked(values["window"], _WINDOW, "window"))
-        if values["window"].frames < 1 or values["window"].hop < 1:
-            raise ModelError("the model's card gives a window without frames; pull the model again")
     card = ModelCard(**values)
+    _check_ranges(card)
+    return card
+
+
+def _check_ranges(card: ModelCard) -> None:
+    """Refuse what no stage could honour, here rather than in the midst of a recording."""
     if card.kind not in KINDS:
         raise ModelError(f"the model's card names kind {card.kind!r}, unknown here; update samevoice")
-    if card.rate < 1 or card.dimension < 0:
-        raise ModelError("the model's card gives an impossible rate or dimension; pull the model again")
-    return card
+    if card.resampler not in RESAMPLERS:
+        raise ModelError(f"the model's card names resampler {card.resampler!r}, unknown here; update samevoice")
+    frontend, window, level = card.frontend, card.window, card.level_dbfs
+    possible = {  # NaN, which a card made in Python may hold, fails every comparison
+        "rate": MIN_RATE <= card.rate <= MAX_RATE and (frontend is None or frontend.rate == card.rate),
+        "dimension": card.dimension >= 0,
+        "number of bands": frontend is None or 1 <= frontend.bands <= MAX_BANDS,
+        "window": window is None or 1 <= window.hop <= window.frames <= MAX_WINDOW,
+        "level_dbfs": level is None or LOWEST_LEVEL <= level <= 0.0,
+        "min_speech": 0.0 <= card.min_speech <= MAX_MIN_SPEECH,
+    }
+    for what, is_possible in possible.items():
+        if not is_possible:
+            raise ModelError(f"the model's card gives an impossible {what}; pull the model again")
+
+
+def _decoded(text: str) -> object:
+    """JSON without what the standard has not (NaN) or a terminal would obey (escape sequences), else ValueError."""
+    content = json.loads(text, parse_constant=_number, parse_float=_number)
+    if any(unicodedata.category(sign) in {"Cc", "Cs"} for found in _texts(content) for sign in found):
+        raise ValueError("a text holds control characters")
+    return content
+
+
+def _number(text: str) -> float:
+    """A finite number; Python's JSON would also take NaN, Infinity and 1e999."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a finite number")
+    return value
+
+
+def _texts(content: object) -> Iterator[str]:
+    """Every text in decoded JSON, keys included."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, dict | list):
+        for item in content:
+            yield from _texts(item)
+        if isinstance(content, dict):
+            yield from _texts(list(content.values()))
 
 
 def _checked(content: object, kinds: Mapping[str, tuple[type, ...]], where: str) -> dict[str, Any]:

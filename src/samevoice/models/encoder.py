@@ -8,14 +8,13 @@ Knows: files, cards, ONNX Runtime. Does not know: where models come from, how fe
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.errors import ModelError
+from samevoice.files import write_atomically
 from samevoice.models.card import METADATA_KEY, ModelCard, fingerprint_of
 from samevoice.models.onnxfile import split_metadata, with_metadata
 from samevoice.runtime import open_session
@@ -29,10 +28,12 @@ class Encoder:
     Args:
         card: the model's card.
         graph: the ONNX model: one input (batch, frames, bands), one output (batch, d).
-        threads: how many threads one call may use, >= 1.
+        threads: how many threads one call may use, 1 to 256.
 
     Raises:
-        ModelError: ONNX Runtime cannot open the graph, or the card describes no embedding.
+        ConfigError: the number of threads is out of range.
+        ModelError: ONNX Runtime cannot open the graph, it takes more than features, or the card describes no
+            embedding.
     """
 
     def __init__(self, card: ModelCard, graph: bytes, threads: int) -> None:
@@ -42,7 +43,10 @@ class Encoder:
         self.card = card
         self._bands = card.frontend.bands
         self._session = open_session(graph, card.name, threads=threads)
-        self._input = self._session.get_inputs()[0].name
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1:
+            raise ModelError(f"{card.name}: the network takes {len(inputs)} inputs, not features alone; pull it again")
+        self._input = inputs[0].name
 
     def __call__(self, features: NDArray[np.float32], /) -> NDArray[np.float32]:
         """Run the network.
@@ -51,25 +55,29 @@ class Encoder:
             features: output of the card's front end, shape (batch, frames, bands).
 
         Returns:
-            Raw network outputs, not normalised, shape (batch, d).
+            Raw network outputs, not normalised but of a norm that can be divided by, shape (batch, d).
 
         Raises:
             ValueError: the features have another shape.
-            ModelError: the network fails, or answers with numbers that are not finite.
+            ModelError: the network fails, or answers with numbers that are zero or not finite.
         """
         if features.ndim != 3 or features.shape[2] != self._bands or 0 in features.shape:
             raise ValueError(f"{self.card.name} takes features (batch, frames, {self._bands}), got {features.shape}")
-        try:
-            (raw,) = self._session.run(None, {self._input: np.ascontiguousarray(features, dtype=np.float32)})
-        except Exception as error:  # ONNX Runtime raises many private classes
-            reason = str(error).splitlines()[0][:200]
-            raise ModelError(f"{self.card.name}: the network failed on {features.shape} ({reason})") from error
-        outputs: NDArray[np.float32] = np.asarray(raw, dtype=np.float32)
         name, frames = self.card.name, features.shape[1]
-        if outputs.shape != (len(features), self.card.dimension):
-            raise ModelError(f"{name}: the network answers {outputs.shape}, not what its card says; pull it again")
-        if not np.isfinite(outputs).all():
-            raise ModelError(f"{name}: the network's answer is not finite for {frames} frames; give longer speech")
+        with np.errstate(all="ignore"):  # what overflows is refused below
+            try:
+                (raw,) = self._session.run(None, {self._input: np.ascontiguousarray(features, dtype=np.float32)})
+                outputs: NDArray[np.float32] = np.asarray(raw, dtype=np.float32)
+            except Exception as error:  # ONNX Runtime raises many private classes
+                reason = str(error).splitlines()[0][:200]
+                raise ModelError(f"{name}: the network failed on {features.shape} ({reason})") from error
+            if outputs.shape != (len(features), self.card.dimension):
+                raise ModelError(f"{name}: the network answers {outputs.shape}, not what its card says; pull it again")
+            norms = np.linalg.norm(outputs, axis=1)
+        if not (np.isfinite(norms) & (norms > 0)).all():
+            raise ModelError(
+                f"{name}: the network's answer is zero or not finite for {frames} frames; give longer speech"
+            )
         return outputs
 
 
@@ -86,12 +94,22 @@ def read_model(path: Path) -> tuple[ModelCard, bytes]:
         ModelError: the file cannot be read, is no ONNX model, carries no card, or was changed.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ModelError(f"{path}: larger than 1 GiB; this is not a samevoice model, choose another file")
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}); check the path, or pull the model") from error
     return parse_model(content, str(path))
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a model's file, for `parse_model`; the caller knows what a missing file means.
+
+    Raises:
+        OSError: the file is not there, or cannot be read.
+        ModelError: it is larger than any model.
+    """
+    if path.stat().st_size > MAX_BYTES:
+        raise ModelError(f"{path}: larger than 1 GiB; this is not a samevoice model, choose another file")
+    return path.read_bytes()
 
 
 def parse_model(content: bytes, where: str) -> tuple[ModelCard, bytes]:
@@ -134,21 +152,7 @@ def write_model(path: Path, graph: bytes, card: ModelCard) -> None:
         raise ModelError(f"{path}: not written, the card says {card.fingerprint}, the graph is {found}; mend the card")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, with_metadata(bare, {METADATA_KEY: card.to_json()}))
+        content = with_metadata(bare, {METADATA_KEY: card.to_json()})
+        write_atomically(path, lambda stream: stream.write(content))
     except OSError as error:
         raise ModelError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put a file in place by a rename within its folder."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

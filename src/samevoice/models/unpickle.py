@@ -223,7 +223,10 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> byte
     if info.file_size > limit:
         raise ModelError(f"{info.filename!r} of the checkpoint is too large ({info.file_size} bytes); {ADVICE}")
     with archive.open(info) as stream:
-        return stream.read(limit)
+        content = stream.read(limit)
+    if len(content) != info.file_size:  # zipfile takes the end of a member for its size
+        raise ModelError(f"{info.filename!r} of the checkpoint is shorter than it announces; {ADVICE}")
+    return content
 
 
 def _read_stream(data: bytes) -> dict[str, Array]:
@@ -263,14 +266,13 @@ def _tensors(content: object, storages: dict[str, Array]) -> dict[str, Array]:
 
 
 def _materialise(leaf: TensorView, storages: dict[str, Array]) -> Array:
-    """A contiguous copy of a strided view; its bounds were checked when it was described."""
-    if leaf.storage.key not in storages:
-        raise ModelError(f"storage {leaf.storage.key!r} of the checkpoint is missing; {ADVICE}")
-    flat = storages[leaf.storage.key]
-    if math.prod(leaf.shape) == 0:
-        return np.empty(leaf.shape, dtype=flat.dtype)
-    steps = tuple(step * flat.itemsize for step in leaf.strides)
-    return np.lib.stride_tricks.as_strided(flat[leaf.offset :], leaf.shape, steps).copy()
+    """A contiguous copy of a strided view; numpy refuses one that reaches beyond the storage's bytes."""
+    key, kind, size = leaf.storage
+    flat = storages.get(key)
+    if flat is None or flat.dtype != kind or len(flat) != size:
+        raise ModelError(f"storage {key!r} of the checkpoint is missing, or not as described; {ADVICE}")
+    steps = tuple(step * kind.itemsize for step in leaf.strides)
+    return np.ndarray(leaf.shape, kind, flat, leaf.offset * kind.itemsize, steps).copy()
 
 
 def _leaves(content: object) -> dict[str, TensorView]:
