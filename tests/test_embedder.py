@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 
 import samevoice as sv
+from samevoice import embedder
 from samevoice.audio.decode import open_recording
 from samevoice.audio.resample import mix, waveforms
+from samevoice.features.frontend import Features
+from samevoice.models import store
 from samevoice.scoring.cosine import cosine
 from samevoice.speech import listening
 
@@ -120,6 +126,50 @@ def test_too_little_speech_is_told_in_seconds(model: sv.Model, milliseconds: int
     assert caught.value.need == 0.5
 
 
+def test_progress_waits_for_the_network(model: sv.Model) -> None:
+    """What is listened to but not embedded counts a quarter."""
+    told: list[float] = []
+    first = next(iter(model.embed_each(SAMPLES[:3], progress=told.append)))
+    assert isinstance(first, sv.Embedding)
+    assert sum(share <= 3 * embedder.FIRST_WALK for share in told) >= 3
+
+
+def test_a_failing_batch_spares_the_others(model: sv.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = model._encode
+    calls: list[int] = []
+
+    def fails_once(windows: Sequence[Features]) -> NDArray[np.float32]:
+        calls.append(len(windows))
+        if len(calls) == 1:
+            raise sv.ModelError("out of order")
+        return encode(windows)
+
+    monkeypatch.setattr(model, "_encode", fails_once)
+    outcomes = list(model.embed_each(SAMPLES[:3]))
+    assert [isinstance(outcome, sv.ModelError) for outcome in outcomes].count(True) == calls[0]
+    assert any(isinstance(outcome, sv.Embedding) for outcome in outcomes)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.5])
+def test_a_recording_that_changes_while_it_is_read(
+    model: sv.Model, factor: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "KEPT_SECONDS", 1.0)
+    clip = np.tile(sound(SAMPLES[-1]), 3)
+    path = tmp_path / "growing.wav"
+    soundfile.write(path, clip[: 8 * 16_000], 16_000)
+    listen = model.listen
+
+    def then_change(*arguments: Any, **options: Any) -> Any:
+        heard = listen(*arguments, **options)
+        soundfile.write(path, clip[: round(factor * 8 * 16_000)], 16_000)
+        return heard
+
+    monkeypatch.setattr(model, "listen", then_change)
+    with pytest.raises(sv.AudioError, match="changed while it was read"):
+        model.embed(path)
+
+
 def test_one_bad_recording_does_not_stop_the_others(model: sv.Model) -> None:
     outcomes = list(model.embed_each([SAMPLES[0], b"not audio", SAMPLES[1]]))
     assert [isinstance(outcome, sv.Embedding) for outcome in outcomes] == [True, False, True]
@@ -170,6 +220,11 @@ def test_verify_in_two_lines() -> None:
     assert matrix.shape == (3, 3)
     np.testing.assert_allclose(matrix, matrix.T)
     assert matrix[0, 1] > max(matrix[0, 2], matrix[1, 2])
+
+
+def test_verify_takes_the_file_of_a_model() -> None:
+    path = store.default_folder() / "campplus.onnx"
+    assert sv.verify(SAMPLES[0], SAMPLES[1], model=path).verdict == "same"
 
 
 def test_verify_names_what_has_no_name() -> None:

@@ -3,13 +3,14 @@
 A recording is walked through twice: once to find out what it is and where somebody speaks (`speech.listening`),
 once to describe that speech.
 
-Knows: the order of the stages, windows, batches. Does not know: how two embeddings are compared.
+Knows: the order of the stages, batches. Does not know: how two embeddings are compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -17,16 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.audio.decode import Source
-from samevoice.audio.waveform import Samples, Waveform
 from samevoice.errors import ModelError, NotEnoughSpeech, SamevoiceError
 from samevoice.features.frontend import Features, Frontend, build_frontend
 from samevoice.models import store
 from samevoice.models.card import ModelCard, Window
 from samevoice.models.embedding import Embedding
-from samevoice.models.encoder import Encoder, read_model
+from samevoice.models.encoder import Encoder
 from samevoice.runtime import default_threads
 from samevoice.speech.listening import Heard, Progress, listen
 from samevoice.speech.vad import RATE, SileroVad, VoiceActivityDetector
+from samevoice.windows import Plan, cut_windows, plan_windows
 
 DEFAULT_MODEL = "campplus"
 VAD_MODEL = "silero"
@@ -54,9 +55,9 @@ def load_model(
     Raises:
         ModelError: the model is not there (the message names the command that brings it), damaged, or no
             speaker embedding model.
+        ConfigError: the number of threads is out of range.
     """
-    is_path = isinstance(name, Path) or name.endswith(".onnx")
-    card, graph = read_model(Path(name)) if is_path else store.load(str(name))
+    card, graph = store.load_file(Path(name)) if store.is_path(name) else store.load(str(name))
     count = default_threads() if threads is None else threads
     return Model(card, graph, detector=detector or load_detector(), threads=count)
 
@@ -163,79 +164,64 @@ class Model:
         """Embed a few recordings; those whose speech fits one window of the same length share network calls."""
         outcomes: dict[int, Outcome] = {}
         waiting: dict[int, list[_Waiting]] = {}
+        steps = _Steps(progress, done, len(audios))
         for index, (audio, name) in enumerate(audios):
-            tell = _Steps(progress, done + index)
             try:
-                heard = self.listen(audio, name=name, progress=tell.listened)
+                heard = self.listen(audio, name=name, progress=partial(steps.listened, index))
                 plan = self._plan(heard)
+                seconds, warnings = heard.speech.duration, heard.report.warnings
                 if len(plan.starts) == 1:
                     # Only the features wait: the sound of many recordings would fill the memory.
-                    features = next(self._windows(heard, plan))
-                    waiting.setdefault(plan.length, []).append(
-                        _Waiting(index, heard.speech.duration, heard.report.warnings, features)
-                    )
+                    one = _Waiting(index, seconds, warnings, next(self._windows(heard, plan)))
+                    waiting.setdefault(plan.length, []).append(one)
                 else:
-                    outcomes[index] = self._finish(
-                        heard.speech.duration, heard.report.warnings, self._embed_long(heard, plan, tell)
-                    )
+                    vectors = self._embed_long(heard, plan, partial(steps.embedded, index))
+                    outcomes[index] = self._finish(seconds, warnings, vectors)
             except SamevoiceError as error:
                 outcomes[index] = error
-            tell.embedded(1.0)
+                steps.embedded(index, 1.0)
         for length, group in waiting.items():
             size = self._batch_size(length)
             for batch in (group[start : start + size] for start in range(0, len(group), size)):
-                vectors = self._encode([one.features for one in batch])
-                for one, vector in zip(batch, vectors, strict=True):
-                    outcomes[one.index] = self._finish(one.seconds, one.warnings, vector[None])
+                outcomes.update(self._embed_batch(batch))
+                for one in batch:
+                    steps.embedded(one.index, 1.0)
         return [outcomes[index] for index in range(len(audios))]
 
-    def _embed_long(self, heard: Heard, plan: _Plan, tell: _Steps) -> NDArray[np.float32]:
+    def _embed_batch(self, batch: Sequence[_Waiting]) -> dict[int, Outcome]:
+        """One network call for recordings of one length, and what came of each."""
+        try:
+            vectors = self._encode([one.features for one in batch])
+        except SamevoiceError as error:
+            return {one.index: error for one in batch}
+        return {
+            one.index: self._finish(one.seconds, one.warnings, vector[None])
+            for one, vector in zip(batch, vectors, strict=True)
+        }
+
+    def _embed_long(self, heard: Heard, plan: Plan, tell: Progress) -> NDArray[np.float32]:
         """Unit vectors of all windows of one recording, in bounded memory."""
         vectors: list[NDArray[np.float32]] = []
         windows = self._windows(heard, plan)
         while batch := list(islice(windows, self._batch_size(plan.length))):
             vectors.extend(self._encode(batch))
-            tell.embedded(len(vectors) / len(plan.starts))
+            tell(len(vectors) / len(plan.starts))
         return np.stack(vectors)
 
-    def _plan(self, heard: Heard) -> _Plan:
-        """Which frames are speech, and how they are cut into windows."""
-        frontend, window = self._frontend, self._window
-        count = max(0, 1 + (heard.samples - frontend.width) // frontend.hop)
-        speech = heard.speech.covers((np.arange(count) * frontend.hop + frontend.width / 2) / RATE)
-        total = int(speech.sum())
-        have = min(heard.speech.duration, heard.samples / RATE)
-        if total == 0 or have < self.card.min_speech:
-            raise NotEnoughSpeech(heard.recording.info.name, have, self.card.min_speech)
-        if total <= window.frames:
-            return _Plan(speech, (0,), total)
-        spans = -(-(total - window.frames) // window.hop) + 1
-        starts = np.round(np.linspace(0, total - window.frames, spans)).astype(int)
-        return _Plan(speech, tuple(starts.tolist()), window.frames)
+    def _plan(self, heard: Heard) -> Plan:
+        """The windows of a recording, if it holds enough speech."""
+        plan = plan_windows(heard, self._frontend, self._window)
+        have, need = min(heard.speech.duration, heard.samples / RATE), self.card.min_speech
+        if plan.length == 0 or have < need:
+            raise NotEnoughSpeech(heard.recording.info.name, have, need, heard.report.warnings)
+        return plan
 
-    def _windows(self, heard: Heard, plan: _Plan) -> Iterator[Features]:
-        """The normalised features of each window, holding no more frames than needed."""
+    def _windows(self, heard: Heard, plan: Plan) -> Iterator[Features]:
+        """The features of each window, at the level that the model expects."""
         gain = 1.0
         if self.card.level_dbfs is not None:
             gain = max(1.0, 10 ** ((self.card.level_dbfs - heard.level_dbfs) / 20))
-        stream = self._speech_frames(heard.blocks(self.card.resampler), plan.speech, gain)
-        held, offset = np.empty((0, self._frontend.spec.bands), dtype=np.float32), 0
-        for start in plan.starts:
-            while offset + len(held) < start + plan.length:
-                held = np.concatenate([held, next(stream)])
-            held, offset = held[start - offset :], start
-            yield self._frontend.normalise(held[: plan.length])
-
-    def _speech_frames(self, blocks: Iterable[Waveform], speech: NDArray[np.bool_], gain: float) -> Iterator[Features]:
-        """Features of the frames that are speech, block by block; frames may straddle blocks."""
-        rest: Samples = np.empty(0, dtype=np.float32)
-        first = 0
-        for block in blocks:
-            joined = np.concatenate([rest, block.samples * np.float32(gain)])
-            features = self._frontend.frames(joined)
-            yield features[speech[first : first + len(features)]]
-            first += len(features)
-            rest = joined[len(features) * self._frontend.hop :]
+        return cut_windows(heard, plan, self._frontend, quality=self.card.resampler, gain=gain)
 
     def _batch_size(self, length: int) -> int:
         """How many windows of so many frames go through the network at once."""
@@ -250,17 +236,10 @@ class Model:
     def _finish(self, seconds: float, warnings: tuple[str, ...], vectors: NDArray[np.float32]) -> Embedding:
         """Average the windows of a recording and put the result on the unit sphere."""
         mean = vectors.mean(axis=0, dtype=np.float64)
+        if not mean.any():
+            raise ModelError(f"{self.card.name}: the embeddings of the windows cancel out; choose another model")
         vector = (mean / np.linalg.norm(mean)).astype(np.float32)
         return Embedding(vector, self.card.fingerprint, seconds, warnings)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
-    """Which frames are speech, and windows of `length` of those from each of `starts`."""
-
-    speech: NDArray[np.bool_]
-    starts: tuple[int, ...]
-    length: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,19 +252,23 @@ class _Waiting:
     features: Features
 
 
-@dataclass(frozen=True, slots=True)
 class _Steps:
-    """Tells how far one recording is, counted in recordings."""
+    """Tells how far a chunk of recordings is, counted in recordings."""
 
-    tell: Progress | None
-    index: int
+    def __init__(self, tell: Progress | None, done: int, count: int) -> None:
+        """Start after `done` recordings with `count` more."""
+        self._tell, self._done, self._shares = tell, done, [0.0] * count
 
-    def listened(self, done: float) -> None:
-        """A fraction of the first walk is over."""
-        if self.tell:
-            self.tell(self.index + FIRST_WALK * done)
+    def listened(self, index: int, share: float) -> None:
+        """A fraction of the first walk through a recording is over."""
+        self._reach(index, FIRST_WALK * share)
 
-    def embedded(self, done: float) -> None:
-        """A fraction of the second walk is over."""
-        if self.tell:
-            self.tell(self.index + FIRST_WALK + (1 - FIRST_WALK) * done)
+    def embedded(self, index: int, share: float) -> None:
+        """A fraction of the second is over."""
+        self._reach(index, FIRST_WALK + (1 - FIRST_WALK) * share)
+
+    def _reach(self, index: int, share: float) -> None:
+        """Note and tell."""
+        self._shares[index] = share
+        if self._tell:
+            self._tell(self._done + sum(self._shares))

@@ -13,6 +13,8 @@ Library code raises the narrowest class; only an edge (command line, service) ca
 
 from __future__ import annotations
 
+import math
+
 
 class SamevoiceError(Exception):
     """Base of all errors that samevoice raises on purpose.
@@ -39,24 +41,25 @@ class NotEnoughSpeech(SamevoiceError):
         name: what the user calls the recording.
         have: seconds of speech found.
         need: seconds of speech needed.
+        warnings: what the audio doctor says about the recording: often why there is so little.
     """
 
     code = "short-speech"
     exit_code = 3
 
-    def __init__(self, name: str, have: float, need: float) -> None:
+    def __init__(self, name: str, have: float, need: float, warnings: tuple[str, ...] = ()) -> None:
         """Compose the sentence from the recording's name and the seconds found and needed."""
-        missing = max(need - have, 0.1)
-        super().__init__(
-            f"{name}: {have:.1f} s of speech found, at least {need:.1f} s needed; add {missing:.1f} s more"
-        )
+        found = math.floor(10 * have) / 10  # never rounded up to what is needed
+        missing = max(need - found, 0.1)
+        super().__init__(f"{name}: {found} s of speech found, at least {need:.1f} s needed; add {missing:.1f} s more")
         self.name = name
         self.have = have
         self.need = need
+        self.warnings = warnings
 
-    def __reduce__(self) -> tuple[type[NotEnoughSpeech], tuple[str, float, float]]:
+    def __reduce__(self) -> tuple[type[NotEnoughSpeech], tuple[str, float, float, tuple[str, ...]]]:
         """Rebuild from the parts, so that the error survives a trip between processes."""
-        return NotEnoughSpeech, (self.name, self.have, self.need)
+        return NotEnoughSpeech, (self.name, self.have, self.need, self.warnings)
 
 
 class ModelError(SamevoiceError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ def verify(
     first: Source,
     second: Source,
     *,
-    model: Model | str = DEFAULT_MODEL,
+    model: Model | str | Path = DEFAULT_MODEL,
     far: float | None = None,
     threshold: float | None = None,
     prior: float = DEFAULT_PRIOR,
@@ -36,7 +37,7 @@ def verify(
     Args:
         first: a path, "-", bytes of a file, a binary file object, or a `Waveform`.
         second: the same.
-        model: a loaded model, or the name of one; a named model is opened once per process.
+        model: a loaded model, or the name or file of one, which is opened once per process.
         far: tolerated false-accept rate as a fraction; by default 0.01.
         threshold: a cosine that alone decides, in place of `far`.
         prior: probability of one speaker before listening.
@@ -50,23 +51,25 @@ def verify(
     calibration = calibration_of(model)
     check_options(calibration, far=far, threshold=threshold, prior=prior, model=model.card.name)
     found: list[Embedding | NotEnoughSpeech] = []
+    warnings: list[str] = []
     for audio, position in ((first, "first recording"), (second, "second recording")):
-        name = None if isinstance(audio, str) or hasattr(audio, "__fspath__") else position
+        name = label(audio, position)
         try:
             found.append(model.embed(audio, name=name))
         except NotEnoughSpeech as error:
             found.append(error)
-    warnings = tuple(
-        f"{label(audio, position)}: {warning}"
-        for audio, position, embedding in zip((first, second), ("first", "second"), found, strict=True)
-        if isinstance(embedding, Embedding)
-        for warning in embedding.warnings
-    )
+        warnings += [f"{name}: {warning}" for warning in found[-1].warnings]
     short = [part for part in found if isinstance(part, NotEnoughSpeech)]
     if short:
         have = [part.have if isinstance(part, NotEnoughSpeech) else part.seconds for part in found]
-        reason = "; ".join(map(str, short))
-        return undecided(reason, (have[0], have[1]), model=model.card.fingerprint, prior=prior, warnings=warnings)
+        return undecided(
+            "; ".join(map(str, short)),
+            (have[0], have[1]),
+            calibration,
+            model=model.card.fingerprint,
+            prior=prior,
+            warnings=tuple(warnings),
+        )
     one, two = (part for part in found if isinstance(part, Embedding))
     return decide(
         cosine(one, two),
@@ -76,16 +79,16 @@ def verify(
         far=far,
         threshold=threshold,
         prior=prior,
-        warnings=warnings,
+        warnings=tuple(warnings),
     )
 
 
-def compare(audios: Sequence[Source], *, model: Model | str = DEFAULT_MODEL) -> NDArray[np.float32]:
+def compare(audios: Sequence[Source], *, model: Model | str | Path = DEFAULT_MODEL) -> NDArray[np.float32]:
     """Cosine similarity of all pairs of recordings.
 
     Args:
         audios: n >= 1 recordings, each as in `verify`.
-        model: a loaded model, or the name of one.
+        model: a loaded model, or the name or file of one.
 
     Returns:
         float32 (n, n), symmetric, ones on the diagonal.
@@ -106,15 +109,17 @@ def calibration_of(model: Model) -> Calibration | None:
 
 def label(audio: Source, position: str) -> str:
     """What to call a recording in a message: its path where it has one."""
-    return str(audio) if isinstance(audio, str) or hasattr(audio, "__fspath__") else f"{position} recording"
+    if audio == "-":
+        return "standard input"
+    return str(audio) if isinstance(audio, str) or hasattr(audio, "__fspath__") else position
 
 
-def _opened(model: Model | str) -> Model:
-    """A model given by name, opened once per process."""
-    return _named(model) if isinstance(model, str) else model
+def _opened(model: Model | str | Path) -> Model:
+    """A model given by name or file, opened once per process."""
+    return model if isinstance(model, Model) else _named(model)
 
 
 @lru_cache(maxsize=4)
-def _named(name: str) -> Model:
-    """Open a model by name."""
+def _named(name: str | Path) -> Model:
+    """Open a model by name or file."""
     return load_model(name)

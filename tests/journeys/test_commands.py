@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -259,3 +260,97 @@ def test_libraries_stay_quiet_about_a_cut_mp3(tmp_path: Path) -> None:
     result = run("check", tmp_path / "cut.mp3")
     assert "promises" in result.stdout
     assert result.stderr == ""
+
+
+def test_a_reader_that_goes_away_is_no_answer() -> None:
+    """A shell sees 141 and never the 1 of "different people"."""
+    line = f"{sys.executable} -m samevoice verify {SAME[0]} {OTHER} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "141", done.stderr
+
+
+def test_cannot_tell_says_what_is_wrong_with_the_recording(tmp_path: Path) -> None:
+    samples, rate = soundfile.read(SAMPLES / "librispeech_1255_a.flac", dtype="float32")
+    soundfile.write(tmp_path / "whole.wav", samples[: 2 * rate] * 0, rate)
+    content = (tmp_path / "whole.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(content[: len(content) // 2])
+    result = run("verify", SAME[0], tmp_path / "cut.wav", "--json")
+    assert result.returncode == 3
+    assert any("promises 2.0 s" in warning for warning in json.loads(result.stdout)["warnings"])
+    assert "promises 2.0 s" in run("compare", *SAME, tmp_path / "cut.wav").stderr
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A folder of 25 copies whose names are traps: markup, formulas, non-ASCII."""
+    folder = tmp_path / "q["
+    (folder / "foo]").mkdir(parents=True)
+    for name in [*(f"{index:02}.mp3" for index in range(22)), "[red]x[b].mp3", "$\\frac{$.mp3", "ü語.mp3"]:
+        (folder / name).write_bytes(OTHER.read_bytes())
+    return folder
+
+
+def test_compare_shows_every_figure_and_name(many: Path, tmp_path: Path) -> None:
+    result = run("compare", many, "--heat-map", tmp_path / "map.png")
+    assert result.returncode == 0, result.stderr
+    head, *rows = result.stdout.splitlines()
+    assert head.split() == [str(index + 1) for index in range(25)]
+    assert [row.count("1.00") for row in rows] == [25] * 25
+    assert {Path(row.split("1.00")[-1].strip()).name for row in rows} == {path.name for path in many.glob("*.mp3")}
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_compare_pairs_says_when_it_cannot_tell() -> None:
+    """Unless a threshold decides, as it does in SpeechIdentity."""
+    weak = (SAME[0], SAMPLES / "philippe_1.flac")
+    assert run("verify", *weak).returncode == 3
+    assert ": Cannot tell: " in run("compare", *weak, "--format", "pairs").stdout.splitlines()[-1]
+    assert ": Different people: " in run("compare", *weak, "--format", "pairs", "--threshold", "0.5").stdout
+
+
+def test_compare_json_is_one_document_with_warnings_and_errors(tmp_path: Path) -> None:
+    (tmp_path / "cut.mp3").write_bytes(SAME[1].read_bytes()[:20_000])
+    answer = json.loads(run("compare", SAME[0], tmp_path / "cut.mp3", "nowhere.wav", "--json").stdout)
+    assert [(error["name"], error["code"]) for error in answer["errors"]] == [("nowhere.wav", "audio")]
+    (pair,) = answer["pairs"]
+    assert pair["warnings"][0].startswith(f"{tmp_path / 'cut.mp3'}: promises")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--heat-map", "nowhere/map.png"), "no such folder"),
+        (("--heat-map", "map.docx"), "suffix"),
+        (("--threshold", "0.5"), "--format pairs"),
+        (("--threshold", "7", "--json"), "from -1 to 1"),
+        (("-", "-"), "only once"),
+    ],
+)
+def test_compare_refuses_before_it_works(options: tuple[str, ...], words: str) -> None:
+    result = run("compare", *SAME, *options)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert "embedding" not in result.stderr
+    assert result.stdout.count("{") <= 2  # at most the error, as one document
+
+
+def test_compare_reads_standard_input() -> None:
+    result = run("compare", "--format", "pairs", "-", SAME[1], stdin=SAME[0].read_bytes())
+    assert result.returncode == 0, result.stderr
+    assert "Same person" in result.stdout.splitlines()[-1]
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/\xff\xfe.mp3"
+    Path(os.fsdecode(name)).write_bytes(OTHER.read_bytes())
+    answer = json.loads(run("check", tmp_path, "--json").stdout)
+    assert "\udcff" in answer["reports"][0]["name"]
+    for suffix in ("npz", "parquet"):
+        result = run("embed", tmp_path, "-o", tmp_path / f"out.{suffix}")
+        assert result.returncode == 0, result.stderr
+
+
+def test_long_names_are_told_in_a_sentence() -> None:
+    result = run("check", "a" * 300 + ".wav")
+    assert result.returncode == 2
+    assert "unexpected" not in result.stderr

@@ -182,7 +182,7 @@ def test_posterior_is_bayes_rule() -> None:
 
 
 def test_undecided_keeps_the_prior() -> None:
-    got = undecided("too short", (0.4, 5.0), model="m", prior=0.2, warnings=("noisy",))
+    got = undecided("too short", (0.4, 5.0), CALIBRATION, model="m", prior=0.2, warnings=("noisy",))
     assert str(got) == "Cannot tell: too short."
     assert (got.verdict, got.score, got.llr, got.probability, got.threshold) == ("unsure", None, 0.0, 0.2, None)
     assert got.warnings == ("noisy",)
@@ -191,3 +191,8 @@ def test_undecided_keeps_the_prior() -> None:
 def test_odds_as_people_say_them() -> None:
     sayings = {1.0: "1.0 to 1", 2.72: "2.7 to 1", 12.2: "12 to 1", 1_234.0: "1,234 to 1"}
     assert {ratio: odds(math.log(ratio)) for ratio in sayings} == sayings
+
+
+def test_undecided_without_calibration_claims_no_probability() -> None:
+    got = undecided("too short", (0.4, 5.0), None, model="m")
+    assert (got.llr, got.probability) == (None, None)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import typer
 
 from samevoice.audio.quality import AudioReport
-from samevoice.cli.console import JsonOption, PathsArgument, audio_files, err, out, print_json
+from samevoice.cli.console import JsonOption, PathsArgument, audio_files, complain, error_entry, out, print_json
 from samevoice.embedder import load_detector
 from samevoice.errors import SamevoiceError
 from samevoice.speech.listening import listen
@@ -28,9 +28,8 @@ def check(files: PathsArgument, json: JsonOption = False) -> None:
         try:
             report = listen(path, detector).report
         except SamevoiceError as error:
-            errors.append({"name": path, "code": error.code, "message": str(error)})
-            if not json:
-                err.print(f"samevoice: {error}", style="red", markup=False)
+            errors.append(error_entry(path, error))
+            complain(error)
             continue
         reports.append(report)
         if not json:

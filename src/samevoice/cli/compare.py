@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,6 @@ from typing import Annotated
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.table import Table
 
 from samevoice.audio.decode import open_recording
 from samevoice.cli.console import (
@@ -19,17 +19,17 @@ from samevoice.cli.console import (
     PathsArgument,
     ThreadsOption,
     audio_files,
-    err,
+    embed_files,
     out,
     print_json,
-    progress_bar,
     warn,
 )
 from samevoice.embedder import Model, load_model
 from samevoice.errors import ConfigError, SamevoiceError
+from samevoice.evaluation.plots import check_picture, draw_matrix
 from samevoice.models.embedding import Embedding
 from samevoice.scoring.cosine import cosine_matrix
-from samevoice.scoring.decision import Decision, decide
+from samevoice.scoring.decision import DEFAULT_PRIOR, SENTENCES, Decision, check_options, decide
 from samevoice.speech.vad import RATE
 from samevoice.verification import calibration_of
 
@@ -47,7 +47,9 @@ def compare(
     style: Annotated[
         Format, typer.Option("--format", help="A table of cosines, or one line per pair with a verdict and a distance.")
     ] = Format.table,
-    threshold: Annotated[float | None, typer.Option(help="A cosine that alone decides each pair.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="A cosine that alone decides each pair (with --format pairs or --json).")
+    ] = None,
     heat_map: Annotated[
         Path | None, typer.Option("--heat-map", metavar="PNG", help="Draw the matrix (extra [plots]).")
     ] = None,
@@ -56,20 +58,34 @@ def compare(
 ) -> None:
     """Compare all recordings with each other.
 
-    Recordings that cannot be used are listed and left out; the exit code is then 2.
+    A line of --format pairs holds both names, "Same person:", "Different people:" or "Cannot tell:", and the distance
+    of the unit vectors, sqrt(2 - 2 cosine). Recordings that cannot be used are listed and left out; the exit code is
+    then 2.
 
     Example: samevoice compare voices/ --heat-map voices.png
     """
+    deciding = json or style is Format.pairs
+    if threshold is not None and not deciding:
+        raise ConfigError("a table shows cosines and decides nothing; give --threshold with --format pairs or --json")
+    if heat_map is not None:
+        check_picture(heat_map)
     paths = audio_files(files)
     opened = load_model(model, threads)
+    if deciding:
+        name = opened.card.name
+        check_options(calibration_of(opened), far=None, threshold=threshold, prior=DEFAULT_PRIOR, model=name)
     if style is Format.pairs and not json:
         announce(paths)
-    names, embeddings = embed_all(opened, paths)
-    if len(names) < 2:
-        raise ConfigError(f"{len(names)} usable recordings of {len(paths)}; give at least two")
+    good, errors = embed_files(opened, paths)
+    if len(good) < 2:
+        raise ConfigError(f"{len(good)} usable recordings of {len(paths)}; give at least two")
+    names, embeddings = [name for name, _ in good], [embedding for _, embedding in good]
     matrix = cosine_matrix(embeddings)
-    if json or style is Format.pairs:
-        decisions = decide_pairs(opened, embeddings, matrix, threshold)
+    if heat_map is not None:
+        draw_matrix(matrix, [Path(name).name for name in names], heat_map)
+    warnings = [tuple(f"{name}: {text}" for text in embedding.warnings) for name, embedding in good]
+    if deciding:
+        decisions = decide_pairs(opened, embeddings, matrix, threshold, warnings)
     if json:
         print_json(
             {
@@ -80,6 +96,7 @@ def compare(
                     {"first": names[i], "second": names[j], **decision.to_json()}
                     for (i, j), decision in decisions.items()
                 ],
+                "errors": errors,
             }
         )
     elif style is Format.pairs:
@@ -87,30 +104,16 @@ def compare(
     else:
         print_table(names, matrix)
     if not json:
-        warn([f"{name}: {text}" for name, one in zip(names, embeddings, strict=True) for text in one.warnings])
-    if heat_map is not None:
-        from samevoice.evaluation.plots import draw_matrix
-
-        draw_matrix(matrix, [Path(name).name for name in names], heat_map)
-    raise typer.Exit(0 if len(names) == len(paths) else 2)
-
-
-def embed_all(model: Model, paths: list[str]) -> tuple[list[str], list[Embedding]]:
-    """Names and embeddings of the recordings that can be used; the others are told on stderr."""
-    names: list[str] = []
-    embeddings: list[Embedding] = []
-    with progress_bar("embedding", len(paths)) as tell:
-        for path, outcome in zip(paths, model.embed_each(paths, progress=tell), strict=True):
-            if isinstance(outcome, SamevoiceError):
-                err.print(f"samevoice: {outcome}", style="red", markup=False)
-            else:
-                names.append(path)
-                embeddings.append(outcome)
-    return names, embeddings
+        warn([text for texts in warnings for text in texts])
+    raise typer.Exit(2 if errors else 0)
 
 
 def decide_pairs(
-    model: Model, embeddings: list[Embedding], matrix: NDArray[np.float32], threshold: float | None
+    model: Model,
+    embeddings: list[Embedding],
+    matrix: NDArray[np.float32],
+    threshold: float | None,
+    warnings: list[tuple[str, ...]],
 ) -> dict[tuple[int, int], Decision]:
     """A decision for every pair i < j."""
     calibration = calibration_of(model)
@@ -121,6 +124,7 @@ def decide_pairs(
             calibration,
             model=model.card.fingerprint,
             threshold=threshold,
+            warnings=warnings[i] + warnings[j],
         )
         for i in range(len(embeddings))
         for j in range(i + 1, len(embeddings))
@@ -131,6 +135,8 @@ def announce(paths: list[str]) -> None:
     """The head of the line format of SpeechIdentity: names, rates and what is resampled."""
     out.print(f"Comparing {[Path(path).name for path in paths]}", markup=False)
     for path in paths:
+        if path == "-":
+            continue  # standard input can be opened only once
         try:
             rate = open_recording(path).info.rate
         except SamevoiceError:
@@ -143,17 +149,13 @@ def announce(paths: list[str]) -> None:
 def print_pairs(names: list[str], decisions: dict[tuple[int, int], Decision]) -> None:
     """The lines of SpeechIdentity: two names, a verdict, the Euclidean distance of the unit vectors."""
     for (i, j), decision in decisions.items():
-        accepted = (
-            decision.score is not None and decision.threshold is not None and decision.score >= decision.threshold
-        )
-        verdict = "Same person:" if accepted else "Different people:"
-        distance = float(np.sqrt(max(0.0, 2.0 - 2.0 * (decision.score or 0.0))))
-        out.print(f"{Path(names[i]).name} and {Path(names[j]).name}: {verdict} {distance}", markup=False)
+        distance = math.sqrt(max(0.0, 2.0 - 2.0 * (decision.score or 0.0)))
+        pair = f"{Path(names[i]).name} and {Path(names[j]).name}"
+        out.print(f"{pair}: {SENTENCES[decision.verdict]}: {distance}", markup=False)
 
 
 def print_table(names: list[str], matrix: NDArray[np.float32]) -> None:
-    """Cosines with numbered columns, so that long names do not widen the table."""
-    table = Table("", "", *(str(index + 1) for index in range(len(names))), box=None)
+    """Cosines with numbered columns; names stand last, where long ones push nothing aside."""
+    out.print(" " * 5 + "".join(f"{index + 1:>6}" for index in range(len(names))))
     for index, (name, row) in enumerate(zip(names, matrix, strict=True)):
-        table.add_row(str(index + 1), name, *(f"{value:.2f}" for value in row))
-    out.print(table)
+        out.print(f"{index + 1:>5}" + "".join(f"{value:6.2f}" for value in row) + f"  {name}", markup=False)

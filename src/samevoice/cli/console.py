@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from samevoice.audio.decode import AUDIO_SUFFIXES
-from samevoice.embedder import DEFAULT_MODEL
-from samevoice.errors import AudioError
+from samevoice.embedder import DEFAULT_MODEL, Model
+from samevoice.errors import AudioError, NotEnoughSpeech, SamevoiceError
+from samevoice.models.embedding import Embedding
 from samevoice.speech.listening import Progress as Tell
 
 out = Console(highlight=False, soft_wrap=True)
@@ -26,7 +27,9 @@ ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="A model of the zoo, or the path of an .onnx file with its card inside.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
-ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads for inference; default: all cores, at most 4.")]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, max=256, help="Threads for inference; default: all cores, at most 4.")
+]
 PathsArgument = Annotated[
     list[str], typer.Argument(metavar="FILES|DIR...", help="Audio files, folders of them (searched deeply), or -.")
 ]
@@ -43,16 +46,22 @@ def audio_files(paths: Sequence[str]) -> list[str]:
     """Files as given, and the audio files below folders in order of name.
 
     Raises:
-        AudioError: a folder holds no file with an audio suffix.
+        AudioError: a folder cannot be read or holds no file with an audio suffix, or "-" was given twice.
     """
+    if paths.count("-") > 1:
+        raise AudioError("standard input can be read only once; give files for the other recordings")
+
+    def unreadable(error: OSError) -> None:
+        raise AudioError(f"{error.filename}: {error.strerror}; check its permissions") from error
+
     found: list[str] = []
     for path in paths:
-        if path == "-" or not Path(path).is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir, never raises
             found.append(path)
             continue
         inside = sorted(
             os.path.join(folder, name)  # noqa: PTH118 - keeps "./" as the user wrote it
-            for folder, _, names in os.walk(path)
+            for folder, _, names in os.walk(path, onerror=unreadable)
             for name in names
             if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith(".")
         )
@@ -66,6 +75,32 @@ def warn(warnings: Sequence[str]) -> None:
     """Show warnings on stderr, each on a line."""
     for warning in warnings:
         err.print(f"warning: {warning}", style="yellow", markup=False)
+
+
+def embed_files(model: Model, paths: Sequence[str]) -> tuple[list[tuple[str, Embedding]], list[dict[str, str]]]:
+    """Embed with progress: the recordings that can be used, and the others as for `error_entry`, told on stderr."""
+    good: list[tuple[str, Embedding]] = []
+    errors: list[dict[str, str]] = []
+    with progress_bar("embedding", len(paths)) as tell:
+        for path, outcome in zip(paths, model.embed_each(paths, progress=tell), strict=True):
+            if isinstance(outcome, SamevoiceError):
+                errors.append(error_entry(path, outcome))
+                complain(outcome)
+                if isinstance(outcome, NotEnoughSpeech):
+                    warn([f"{path}: {warning}" for warning in outcome.warnings])
+            else:
+                good.append((path, outcome))
+    return good, errors
+
+
+def error_entry(path: str, error: SamevoiceError) -> dict[str, str]:
+    """A recording that cannot be used, as JSON tells it."""
+    return {"name": path, "code": error.code, "message": str(error)}
+
+
+def complain(error: SamevoiceError) -> None:
+    """Tell on stderr about one recording of many."""
+    err.print(f"samevoice: {error}", style="red", markup=False)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +11,10 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from samevoice.cli.console import MODEL, ModelOption, PathsArgument, ThreadsOption, audio_files, err, out, progress_bar
+from samevoice.cli.console import MODEL, ModelOption, PathsArgument, ThreadsOption, audio_files, embed_files, out
 from samevoice.embedder import load_model
-from samevoice.errors import ConfigError, SamevoiceError
+from samevoice.errors import ConfigError
+from samevoice.files import write_atomically
 from samevoice.models.embedding import Embedding
 
 SUFFIXES = (".npz", ".parquet")
@@ -35,26 +35,32 @@ def embed(
     """
     if output.suffix not in SUFFIXES:
         raise ConfigError(f"{output}: the suffix decides the format; use .npz or .parquet")
-    if not output.parent.is_dir():
-        raise ConfigError(f"{output.parent}: no such folder; create it first")
+    require_writable(output)
     if output.suffix == ".parquet":
         require_parquet()
     paths = audio_files(files)
     opened = load_model(model, threads)
-    good: list[tuple[str, Embedding]] = []
-    failed = 0
-    with progress_bar("embedding", len(paths)) as tell:
-        for path, outcome in zip(paths, opened.embed_each(paths, progress=tell), strict=True):
-            if isinstance(outcome, SamevoiceError):
-                err.print(f"samevoice: {outcome}", style="red", markup=False)
-                failed += 1
-            else:
-                good.append((path, outcome))
+    good, errors = embed_files(opened, paths)
     if not good:
         raise ConfigError(f"none of {len(paths)} recordings could be embedded; nothing was written")
     write(output, good)
     out.print(f"{len(good)} embeddings by {opened.card.fingerprint} in {output}", markup=False)
-    raise typer.Exit(2 if failed else 0)
+    raise typer.Exit(2 if errors else 0)
+
+
+def require_writable(output: Path) -> None:
+    """Say at once, not after hours of work, that there is no place for the result.
+
+    Raises:
+        ConfigError: a file cannot be made in the folder, or the name is that of a folder.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{output.parent}: no file can be written here ({error.strerror}); choose another") from error
+    if output.is_dir():
+        raise ConfigError(f"{output}: is a folder; name a file")
 
 
 def require_parquet() -> None:
@@ -70,29 +76,32 @@ def require_parquet() -> None:
 
 
 def write(output: Path, embeddings: Sequence[tuple[str, Embedding]]) -> None:
-    """Write all embeddings at once: the file appears whole or not at all."""
+    """Write all embeddings at once: the file appears whole or not at all.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
     columns: dict[str, NDArray[Any]] = {
-        "path": np.array([path for path, _ in embeddings]),
+        "path": np.array([path.encode(errors="backslashreplace").decode() for path, _ in embeddings]),
         "vector": np.stack([embedding.vector for _, embedding in embeddings]),
         "seconds": np.array([embedding.seconds for _, embedding in embeddings]),
         "model": np.array([embedding.model for _, embedding in embeddings]),
         "warnings": np.array(["; ".join(embedding.warnings) for _, embedding in embeddings]),
     }
-    handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+    put = _put_parquet if output.suffix == ".parquet" else _put_npz
     try:
-        with os.fdopen(handle, "wb") as file:
-            if output.suffix == ".npz":
-                np.savez(file, allow_pickle=False, **columns)
-            else:
-                _write_parquet(file, columns)
-        os.chmod(name, 0o644)  # noqa: PTH101
-        Path(name).replace(output)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        write_atomically(output, lambda file: put(file, columns))
+    except OSError as error:
+        raise ConfigError(f"{output}: cannot be written ({error.strerror}); make room or choose another") from error
 
 
-def _write_parquet(file: BinaryIO, columns: dict[str, NDArray[Any]]) -> None:
+def _put_npz(file: BinaryIO, columns: dict[str, NDArray[Any]]) -> None:
+    """One array per column."""
+    arrays: dict[str, Any] = dict(columns)
+    np.savez(file, **arrays)
+
+
+def _put_parquet(file: BinaryIO, columns: dict[str, NDArray[Any]]) -> None:
     """One row per recording; the vector is a list of float32."""
     import pyarrow as pa
     import pyarrow.parquet as pq

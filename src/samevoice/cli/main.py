@@ -6,8 +6,10 @@ Exit codes: 0 same person, or success; 1 different people; 3 cannot tell; 2 any 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -56,6 +58,10 @@ def options(
 
 def main() -> None:
     """Run the command line; every expected error ends in one sentence on stderr."""
+    if hasattr(signal, "SIGPIPE"):  # end quietly, with 141, when the reader of our output goes away
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")
     with quiet_libraries():
         _run()
 
@@ -85,12 +91,6 @@ def _run() -> None:
         app()
     except SamevoiceError as error:
         _fail(str(error), error.code, error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("samevoice: interrupted", err=True)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output went away, for example `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
     except Exception as error:  # a full disk, or a defect: Python's exit code 1 would say "different people"
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}, line {place.lineno}"

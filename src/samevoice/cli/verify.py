@@ -34,7 +34,7 @@ def verify(
     Example: samevoice verify monday.wav tuesday.m4a --far 0.005
     """
     if first == second == "-":
-        raise AudioError("standard input can be read only once; give a file for one of the two recordings")
+        raise AudioError("standard input can be read only once; give files for the other recordings")
     decision = decide_pair(first, second, model=load_model(model, threads), far=far, threshold=threshold)
     if json:
         print_json({"first": first, "second": second, **decision.to_json()})

@@ -34,8 +34,9 @@ class Decision:
         llr: evidence for one speaker, natural logarithm (2.3 = ten times likelier); 0 = none. None for a model
             without calibration.
         probability: of one speaker, at the stated prior; None for a model without calibration.
-        threshold: lowest cosine that would be "same" here; None where nothing was scored.
-        far: the false-accept rate that the threshold stands for; None when the caller gave the threshold.
+        threshold: lowest cosine that would be "same" here: the higher of the one that the tolerated false-accept rate
+            asks for and the one where evidence reaches nineteen to one; None where nothing was scored.
+        far: the false-accept rate that was tolerated; None when the caller gave the threshold.
         prior: probability of one speaker before listening.
         speech: seconds of speech in the first and the second recording.
         reason: why this verdict, in a few words.
@@ -96,30 +97,34 @@ def decide(
         raise ValueError(f"a cosine from -1 to 1 and seconds of speech are needed, got {score} and {speech}")
     check_options(calibration, far=far, threshold=threshold, prior=prior, model=model)
     seconds = min(speech)
-    llr = calibration.llr(score, seconds) if calibration else None
-    probability = None if llr is None else posterior(llr, prior)
-    if threshold is not None or calibration is None or llr is None:
-        cut = float(threshold or 0.0)
-        verdict: Verdict = "same" if score >= cut else "different"
-        reason = f"cosine {score:.3f} is {'at or above' if score >= cut else 'below'} your threshold {cut:.3f}"
-        return Decision(verdict, score, llr, probability, cut, None, prior, speech, reason, model, warnings)
+    if threshold is not None:
+        verdict: Verdict = "same" if score >= threshold else "different"
+        side = "at or above" if score >= threshold else "below"
+        reason = f"cosine {score:.3f} is {side} your threshold {threshold:.3f}"
+        llr = calibration.llr(score, seconds) if calibration else None
+        probability = None if llr is None else posterior(llr, prior)
+        return Decision(verdict, score, llr, probability, threshold, None, prior, speech, reason, model, warnings)
+    calibration = _required(calibration, model)
+    llr = calibration.llr(score, seconds)
     rate = DEFAULT_FAR if far is None else far
     cut = max(calibration.threshold(rate, seconds), calibration.crossing(SAME_LLR, seconds))
     verdict = "same" if score >= cut else "different" if llr <= DIFFERENT_LLR else "unsure"
     reason = _reason(verdict, llr, rate, seconds)
-    return Decision(verdict, score, llr, probability, cut, rate, prior, speech, reason, model, warnings)
+    return Decision(verdict, score, llr, posterior(llr, prior), cut, rate, prior, speech, reason, model, warnings)
 
 
 def undecided(
     reason: str,
     speech: tuple[float, float],
+    calibration: Calibration | None,
     *,
     model: str,
     prior: float = DEFAULT_PRIOR,
     warnings: tuple[str, ...] = (),
 ) -> Decision:
     """The decision when nothing could be scored: no evidence, so the prior stays."""
-    return Decision("unsure", None, 0.0, prior, None, None, prior, speech, reason, model, warnings)
+    llr, probability = (0.0, prior) if calibration else (None, None)
+    return Decision("unsure", None, llr, probability, None, None, prior, speech, reason, model, warnings)
 
 
 def check_options(
@@ -136,11 +141,16 @@ def check_options(
         raise ConfigError(f"a threshold of {threshold:g} is no cosine; give a value from -1 to 1")
     if not 0 < prior < 1:
         raise ConfigError(f"a prior of {prior:g} is no probability; give a value between 0 and 1")
+    if threshold is None:
+        calibration = _required(calibration, model)
+        calibration.threshold(DEFAULT_FAR if far is None else far, 1.0)
+
+
+def _required(calibration: Calibration | None, model: str) -> Calibration:
+    """The calibration, which all decisions without a threshold of the caller's need."""
     if calibration is None:
-        if threshold is None:
-            raise ConfigError(f"{model} has no calibration, so only a threshold can decide; give one (a cosine)")
-    elif far is not None:
-        calibration.threshold(far, 1.0)
+        raise ConfigError(f"{model} has no calibration, so only a threshold can decide; give one (a cosine)")
+    return calibration
 
 
 def posterior(llr: float, prior: float) -> float:
