@@ -1,24 +1,27 @@
 """What a front end is, and how its recipe is written down.
 
 A front end cuts sound into short frames and describes each by a few numbers. Every one here works frame by
-frame first (`frames`: frame i depends only on samples i x hop to i x hop + width) and over a whole stretch
-second (`normalise`), so that a long recording can be walked through in blocks with the same result.
+frame first (`frames`: frame i depends only on samples i x hop - lead to i x hop + width) and over a whole stretch
+second (`normalise`), so that a long recording can be walked through in blocks (`walk`) with the same result.
 
 Knows: the protocol, the serialisable spec and the table of kinds. Does not know: networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.errors import ModelError
+from samevoice.audio.waveform import MAX_RATE, MIN_RATE, Samples, as_float, check_samples
+from samevoice.errors import AudioError, ModelError
 
 Features = NDArray[np.float32]
+
+MAX_BANDS = 1024  # more than any recipe has use for
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class FrontendSpec:
     """The recipe of a front end as plain data; it is part of a model's card and of its fingerprint.
 
     Args:
-        kind: name of the implementation (a key of `KINDS`).
+        kind: name of the implementation (a key of the table in `build_frontend`).
         rate: sample rate the recipe works at, in Hz.
         bands: numbers per frame.
         options: further settings of that kind; unknown ones are refused when it is built.
@@ -39,39 +42,132 @@ class FrontendSpec:
 
 
 class Frontend(Protocol):
-    """From samples to features, in two steps that allow streaming."""
+    """From samples to features; a recipe says its sizes, `frames` and `normalise`, and inherits the rest.
 
-    @property
-    def spec(self) -> FrontendSpec:
-        """The recipe."""
+    Attributes:
+        spec: the recipe.
+        width: samples that one frame looks at, from its start.
+        hop: samples from the start of one frame to that of the next.
+        lead: samples before its start that a frame looks at too; before a recording they are zeros.
+    """
 
-    @property
-    def width(self) -> int:
-        """Samples that one frame looks at."""
+    spec: FrontendSpec
+    width: int
+    hop: int
+    lead: int = 0
 
-    @property
-    def hop(self) -> int:
-        """Samples from one frame to the next."""
+    def count(self, samples: int) -> int:
+        """Frames of a complete recording of so many samples: those that lie inside, unless a recipe pads its end."""
+        return max(0, 1 + (samples - self.width) // self.hop)
 
-    def frames(self, samples: NDArray[np.float32], /) -> Features:
-        """Frames of a stretch of samples, shape (1 + (n - width) // hop, bands); none when n < width."""
+    def frames(self, samples: Samples, /, count: int | None = None) -> Features:
+        """Frames of consecutive samples, the first of which starts at `samples[lead]`.
+
+        Args:
+            samples: shape (lead + n,), at the rate of the spec.
+            count: how many frames to give; those that reach beyond the end see the recipe's padding. By default
+                all that lie inside: 1 + (n - width) // hop, none when n < width.
+
+        Returns:
+            Shape (count, bands).
+        """
 
     def normalise(self, features: Features, /) -> Features:
         """Whatever the recipe does over a stretch of frames as a whole, shape unchanged."""
+
+    def __call__(self, samples: NDArray[np.generic], /) -> Features:
+        """The whole recipe on one complete stretch of sound.
+
+        Args:
+            samples: shape (n,), at the rate of the spec; floats in [-1, 1] or integers of full scale.
+
+        Returns:
+            Shape (count(n), bands).
+
+        Raises:
+            AudioError: the samples are not of that shape, not finite, or too few for one frame.
+        """
+        kind = self.spec.kind
+        if samples.ndim != 1:
+            raise AudioError(f"{kind}: samples have shape {samples.shape}; give one channel of shape (n,)")
+        sound = as_float(samples)
+        check_samples(sound, kind)
+        count = self.count(len(sound))
+        if count == 0:
+            least = 1 if self.count(1) else self.width
+            raise AudioError(f"{kind}: {len(sound)} samples hold no frame; give at least {least}")
+        return self.normalise(self.frames(np.concatenate([self._silence(), sound]), count))
+
+    def walk(self, blocks: Iterable[Samples]) -> Iterator[Features]:
+        """The frames of a recording that comes in blocks, not yet normalised; together they are those of the whole.
+
+        Args:
+            blocks: consecutive samples, each float32 (n,); frames may straddle them.
+
+        Yields:
+            For each block the frames that end in it, then those that reach beyond the end: `count` in all.
+        """
+        rest, heard, given = self._silence(), 0, 0
+        for block in blocks:
+            joined = np.concatenate([rest, block])
+            features = self.frames(joined)
+            heard, given = heard + len(block), given + len(features)
+            rest = joined[len(features) * self.hop :]
+            yield features
+        yield self.frames(rest, self.count(heard) - given)
+
+    def _silence(self) -> Samples:
+        """What lies before a recording."""
+        return np.zeros(self.lead, dtype=np.float32)
 
 
 def build_frontend(spec: FrontendSpec) -> Frontend:
     """The front end that a spec describes.
 
     Raises:
-        ModelError: the kind is unknown, or an option is not one of its.
+        ModelError: the kind is unknown, or cannot do the rate, the bands or an option of the spec.
     """
     from samevoice.features.kaldi import KaldiFbank
+    from samevoice.features.logmel import LogMel
     from samevoice.features.melspec import MelPower
+    from samevoice.features.psf import Psf64
+    from samevoice.features.spectrogram import Spectrogram
 
-    kinds: dict[str, Callable[[FrontendSpec], Frontend]] = {"kaldi-fbank": KaldiFbank, "mel-power": MelPower}
+    kinds: dict[str, Callable[[FrontendSpec], Frontend]] = {
+        "kaldi-fbank": KaldiFbank,
+        "log-mel": LogMel,
+        "mel-power": MelPower,
+        "psf-64": Psf64,
+        "spectrogram": Spectrogram,
+    }
     if spec.kind not in kinds:
         raise ModelError(
             f"front end {spec.kind!r} is unknown here; update samevoice (known: {', '.join(sorted(kinds))})"
         )
     return kinds[spec.kind](spec)
+
+
+def check_spec(spec: FrontendSpec, *, rate: int | None = None, bands: int | None = None) -> None:
+    """Refuse what a front end without options, and possibly of one rate and size, cannot do.
+
+    It is called before anything is built: a C library ends the process when asked for the impossible.
+
+    Args:
+        spec: the recipe asked for.
+        rate: the only rate that the kind works at, in Hz; None if it takes any.
+        bands: the only number of bands that it gives; None if it gives any.
+
+    Raises:
+        ModelError: the spec asks for something else.
+    """
+    if spec.options:
+        raise ModelError(f"front end {spec.kind} takes no options, got {', '.join(sorted(spec.options))}")
+    if rate is not None and spec.rate != rate:
+        raise ModelError(f"front end {spec.kind} works at {rate} Hz, not at {spec.rate} Hz; set the rate to {rate}")
+    if bands is not None and spec.bands != bands:
+        raise ModelError(f"front end {spec.kind} gives {bands} bands, not {spec.bands}; set the bands to {bands}")
+    if not (MIN_RATE <= spec.rate <= MAX_RATE and 1 <= spec.bands <= MAX_BANDS):
+        raise ModelError(
+            f"front end {spec.kind} cannot do {spec.bands} bands at {spec.rate} Hz; "
+            f"set a rate of {MIN_RATE} to {MAX_RATE} Hz and 1 to {MAX_BANDS} bands"
+        )

@@ -8,29 +8,27 @@ from __future__ import annotations
 
 import kaldi_native_fbank as knf
 import numpy as np
-from numpy.typing import NDArray
 
-from samevoice.errors import ModelError
-from samevoice.features.frontend import Features, FrontendSpec
+from samevoice.audio.waveform import Samples
+from samevoice.features.frontend import Features, Frontend, FrontendSpec, check_spec
 
 FRAME_WIDTH_MS = 25
 FRAME_HOP_MS = 10
 
 
-class KaldiFbank:
+class KaldiFbank(Frontend):
     """Log mel energies with their mean over time taken away; the scale of each band is kept.
 
     Args:
         spec: kind "kaldi-fbank"; no options.
 
     Raises:
-        ModelError: the spec carries an option.
+        ModelError: the spec carries an option, or an impossible rate or number of bands.
     """
 
     def __init__(self, spec: FrontendSpec) -> None:
         """Fix the recipe; no state is kept between calls."""
-        if spec.options:
-            raise ModelError(f"front end kaldi-fbank takes no options, got {', '.join(sorted(spec.options))}")
+        check_spec(spec)
         self.spec = spec
         self.width = spec.rate * FRAME_WIDTH_MS // 1000
         self.hop = spec.rate * FRAME_HOP_MS // 1000
@@ -43,9 +41,12 @@ class KaldiFbank:
         options.mel_opts.num_bins = spec.bands
         self._options = options
 
-    def frames(self, samples: NDArray[np.float32], /) -> Features:
-        """Log mel energies before mean subtraction, shape (1 + (n - width) // hop, bands)."""
-        count = 0 if len(samples) < self.width else 1 + (len(samples) - self.width) // self.hop
+    def frames(self, samples: Samples, /, count: int | None = None) -> Features:
+        """Log mel energies before mean subtraction, shape (count, bands); see `Frontend.frames`.
+
+        Kaldi snips the edges: there are never more frames than lie inside.
+        """
+        count = self.count(len(samples)) if count is None else count
         if count == 0:
             return np.empty((0, self.spec.bands), dtype=np.float32)
         bank = knf.OnlineFbank(self._options)

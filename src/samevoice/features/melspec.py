@@ -8,15 +8,17 @@ Source: Slaney, "Auditory Toolbox", 1998 (the mel scale: linear to 1 kHz, logari
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.errors import ModelError
-from samevoice.features.frontend import Features, FrontendSpec
+from samevoice.audio.waveform import Samples
+from samevoice.features.framing import framewise, periodic_hann
+from samevoice.features.frontend import Features, Frontend, FrontendSpec, check_spec
 
 FRAME_WIDTH_MS = 25
 FRAME_HOP_MS = 10
-BLOCK = 4096  # frames transformed at once, so that an hour of speech needs no hour of spectra
 
 LINEAR_HZ_PER_MEL = 200.0 / 3.0
 BREAK_HZ = 1000.0
@@ -24,42 +26,39 @@ BREAK_MEL = BREAK_HZ / LINEAR_HZ_PER_MEL
 LOG_STEP = np.log(6.4) / 27.0
 
 
-class MelPower:
+class MelPower(Frontend):
     """Mel powers; frame i covers samples i x hop to i x hop + width, nothing is centred or padded.
 
     Args:
         spec: kind "mel-power"; no options.
 
     Raises:
-        ModelError: the spec carries an option.
+        ModelError: the spec carries an option, or an impossible rate or number of bands.
     """
 
     def __init__(self, spec: FrontendSpec) -> None:
         """Fix window and filters; no state is kept between calls."""
-        if spec.options:
-            raise ModelError(f"front end mel-power takes no options, got {', '.join(sorted(spec.options))}")
+        check_spec(spec)
         self.spec = spec
         self.width = spec.rate * FRAME_WIDTH_MS // 1000
         self.hop = spec.rate * FRAME_HOP_MS // 1000
-        phase = 2.0 * np.pi * np.arange(self.width) / self.width
-        self._window = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+        self._window = periodic_hann(self.width).astype(np.float32)
         self._filters = mel_filters(spec.rate, self.width, spec.bands).T.copy()
 
-    def frames(self, samples: NDArray[np.float32], /) -> Features:
-        """Mel powers, shape (1 + (n - width) // hop, bands); none when n < width."""
-        if len(samples) < self.width:
-            return np.empty((0, self.spec.bands), dtype=np.float32)
-        windows = np.lib.stride_tricks.sliding_window_view(samples, self.width)[:: self.hop]
-        found = np.empty((len(windows), self.spec.bands), dtype=np.float32)
-        for start in range(0, len(windows), BLOCK):
-            spectrum = np.fft.rfft(windows[start : start + BLOCK] * self._window, axis=1)
-            power = np.square(spectrum.real) + np.square(spectrum.imag)
-            found[start : start + BLOCK] = power.astype(np.float32) @ self._filters
-        return found
+    def frames(self, samples: Samples, /, count: int | None = None) -> Features:
+        """Mel powers, shape (count, bands); see `Frontend.frames`."""
+        size = {"width": self.width, "hop": self.hop, "bands": self.spec.bands}
+        return framewise(samples, self._describe, **size, count=count)
 
     def normalise(self, features: Features, /) -> Features:
         """Nothing: the recipe has no step over the whole stretch."""
         return features
+
+    def _describe(self, frames: NDArray[Any]) -> Features:
+        """Frames (m, width) to mel powers (m, bands)."""
+        spectrum = np.fft.rfft(frames * self._window, axis=1)
+        powers: Features = (np.square(spectrum.real) + np.square(spectrum.imag)).astype(np.float32) @ self._filters
+        return powers
 
 
 def mel_filters(rate: int, width: int, bands: int) -> NDArray[np.float32]:

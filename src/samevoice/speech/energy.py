@@ -25,15 +25,21 @@ class LevelGate:
 
     The level of a chunk of N samples is 20 log10(sqrt(sum((32768 x)^2)) / N + 1e-12): the divisor is N and not
     its root, so the figure lies 10 log10(N) below the usual RMS in dB of 16-bit steps (29.03 dB at 16 kHz).
-    Threshold 15 thus means -46.3 dBFS, 20 means -41.3 dBFS. It is absolute: a quiet recording is all silence.
+    Threshold 15 thus means -46.3 dBFS, 20 means -41.3 dBFS. It is absolute: a quiet recording is all silence, unless
+    `level_dbfs` makes the gate blind to gain.
 
     Args:
         threshold: lowest level that is kept; 15 and 20 were used.
         chunk: seconds per chunk; a last, shorter one is judged like the others.
+        level_dbfs: judge every recording as if the root mean square of all its samples were at this level, in dB of
+            full scale; None to judge it as it is, as the origin does.
+        keep_last: False to drop the last chunk, even a complete one, as the origin does.
     """
 
     threshold: float = 15.0
     chunk: Seconds = 0.05
+    level_dbfs: float | None = None
+    keep_last: bool = True
 
     def __call__(self, blocks: Iterable[Waveform], /) -> Timeline:
         """The timeline of chunks that are loud enough."""
@@ -42,8 +48,13 @@ class LevelGate:
         starts = np.arange(0, len(whole.samples), size)
         sums = np.add.reduceat(np.square(32768.0 * whole.samples.astype(np.float64)), starts)
         lengths = np.diff(np.append(starts, len(whole.samples)))
+        total = float(sums.sum())
+        if self.level_dbfs is not None and total > 0:
+            sums *= 32768.0**2 * 10 ** (self.level_dbfs / 10) * len(whole.samples) / total
         levels = 20 * np.log10(np.sqrt(sums) / lengths + 1e-12)
-        kept = runs(levels >= self.threshold)
+        loud = levels >= self.threshold
+        loud[-1] &= self.keep_last
+        kept = runs(loud)
         return Timeline((_span(whole, first * size, last * size) for first, last in kept), whole.duration)
 
 
