@@ -1,0 +1,93 @@
+"""Distillation: a small network learns to place recordings where a teacher places them.
+
+Knows: the two distances to a teacher's embedding. Does not know: the teacher; its embeddings come as numbers.
+Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015; Wang et al., "Knowledge Distillation for
+Small Foot-print Deep Speaker Embedding", ICASSP 2019.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F  # noqa: N812 (torch's own custom)
+from torch import Tensor, nn
+
+from samevoice.errors import ModelError
+from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_size
+
+
+class _Distillation(nn.Module):
+    """The sizes, and a linear map without bias from the student's to the teacher's where they differ."""
+
+    def __init__(self, dimension: int, teacher_dimension: int) -> None:
+        super().__init__()
+        self.dimension = checked_size("dimension", dimension)
+        self.teacher_dimension = checked_size("teacher_dimension", teacher_dimension)
+        self.projection = (
+            nn.Identity() if dimension == teacher_dimension else nn.Linear(dimension, teacher_dimension, bias=False)
+        )
+
+    def compared(self, embeddings: Tensor, teacher: Tensor, *, directed: bool) -> tuple[Tensor, Tensor]:
+        """Both as float32 of shape (N, teacher_dimension); only the student carries a gradient."""
+        points = checked_embeddings(embeddings, dimension=self.dimension, directed=directed)
+        targets = checked_embeddings(teacher.detach(), dimension=self.teacher_dimension, directed=directed)
+        if len(points) != len(targets):
+            raise ModelError(
+                f"the teacher's embeddings must have shape ({len(points)}, {self.teacher_dimension}), one row per "
+                f"embedding of the student, got {tuple(targets.shape)}"
+            )
+        return self.projection(points), targets.to(points.device)
+
+
+class CosineDistillation(_Distillation):
+    """Mean of 1 - cos(student, teacher): directions count, lengths do not.
+
+    Args:
+        dimension: numbers per embedding of the student.
+        teacher_dimension: numbers per embedding of the teacher; where they differ, a linear projection is learnt.
+
+    Raises:
+        ConfigError: a size is not a whole number above 0.
+    """
+
+    def forward(self, embeddings: Tensor, teacher: Tensor) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            embeddings: the student's, shape (N, dimension); no row is a zero vector.
+            teacher: the teacher's for the same clips, shape (N, teacher_dimension); no row is a zero vector.
+
+        Returns:
+            float32, shape (), in 0..2.
+
+        Raises:
+            ModelError: wrong shape, NaN, or a zero vector.
+        """
+        student, targets = self.compared(embeddings, teacher, directed=True)
+        return 1 - F.cosine_similarity(student, targets, dim=1, eps=SHORTEST).mean()
+
+
+class MseDistillation(_Distillation):
+    """Mean squared difference over all numbers of all embeddings: lengths count too.
+
+    Args:
+        dimension: numbers per embedding of the student.
+        teacher_dimension: numbers per embedding of the teacher; where they differ, a linear projection is learnt.
+
+    Raises:
+        ConfigError: a size is not a whole number above 0.
+    """
+
+    def forward(self, embeddings: Tensor, teacher: Tensor) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            embeddings: the student's, shape (N, dimension).
+            teacher: the teacher's for the same clips, shape (N, teacher_dimension).
+
+        Returns:
+            float32, shape (), at least 0.
+
+        Raises:
+            ModelError: wrong shape, or NaN.
+        """
+        student, targets = self.compared(embeddings, teacher, directed=False)
+        return F.mse_loss(student, targets)

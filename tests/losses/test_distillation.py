@@ -1,0 +1,72 @@
+"""Distillation against numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from loss_oracles import cosine, gradient
+
+from samevoice.errors import ConfigError, ModelError
+from samevoice.losses.distillation import CosineDistillation, MseDistillation
+
+Kind = type[CosineDistillation | MseDistillation]
+KINDS = pytest.mark.parametrize("kind", [CosineDistillation, MseDistillation])
+
+
+@KINDS
+@pytest.mark.parametrize("size", [4, 6], ids=["same size", "projected"])
+def test_value_and_slopes_equal_numpy(kind: Kind, size: int) -> None:
+    torch.manual_seed(0)
+    loss = kind(4, size)
+    random = np.random.default_rng(1)
+    rows, teacher = random.standard_normal((5, 4)), random.standard_normal((5, size))
+    weight = np.eye(4) if size == 4 else next(loss.parameters()).detach().double().numpy()
+
+    def oracle(at: np.ndarray) -> float:
+        pairs = list(zip(at @ weight.T, teacher, strict=True))
+        if kind is CosineDistillation:
+            return float(np.mean([1 - cosine(a, b) for a, b in pairs]))
+        return float(np.mean([(a - b) ** 2 for a, b in pairs]))
+
+    embeddings = torch.tensor(rows, dtype=torch.float32, requires_grad=True)
+    taught = torch.tensor(teacher, dtype=torch.float32, requires_grad=True)
+    found = loss(embeddings, taught)
+    found.backward()
+    assert found.item() == pytest.approx(oracle(rows), abs=1e-5)
+    assert embeddings.grad is not None
+    np.testing.assert_allclose(embeddings.grad.numpy(), gradient(oracle, rows), atol=1e-5)
+    assert taught.grad is None  # the teacher learns nothing
+
+
+@KINDS
+def test_a_perfect_pupil_costs_nothing_and_equal_sizes_learn_no_weights(kind: Kind) -> None:
+    loss = kind(8, 8)
+    rows = torch.randn(3, 8, generator=torch.Generator().manual_seed(2))
+    assert loss(rows, rows).item() == pytest.approx(0, abs=1e-6)
+    assert list(loss.parameters()) == []
+    assert [tuple(item.shape) for item in kind(8, 5).parameters()] == [(5, 8)]
+
+
+@KINDS
+def test_wrong_teachers_are_refused(kind: Kind) -> None:
+    loss = kind(8, 5)
+    rows = torch.ones(3, 8)
+    with pytest.raises(
+        ModelError, match=r"must have shape \(3, 5\), one row per embedding of the student, got \(2, 5\)"
+    ):
+        loss(rows, torch.ones(2, 5))
+    with pytest.raises(ModelError, match=r"of shape \(N, 5\)"):
+        loss(rows, torch.ones(3, 8))
+    with pytest.raises(ModelError, match="row 1 is NaN"):
+        loss(rows, torch.ones(3, 5).index_fill(0, torch.tensor([1]), torch.nan))
+    with pytest.raises(ConfigError, match="teacher_dimension"):
+        kind(8, 0)
+
+
+def test_zero_vectors_have_no_direction_but_a_place() -> None:
+    zeros, teacher = torch.zeros(2, 4), torch.ones(2, 4)
+    assert MseDistillation(4, 4)(zeros, teacher).item() == 1
+    for pair in ((zeros, teacher), (teacher, zeros)):
+        with pytest.raises(ModelError, match="row 0 is a zero vector"):
+            CosineDistillation(4, 4)(*pair)
