@@ -13,45 +13,46 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 torch.set_num_threads(1)  # two pools of threads on few cores only wait for each other
 
-from samevoice.export import LENGTHS, arrays, distinct, filled, main, parity, write_skeleton  # noqa: E402
+from samevoice.export.parity import FRAMES, parity  # noqa: E402
+from samevoice.export.skeleton import SKELETONS, arrays, distinct, filled, main, write_skeleton  # noqa: E402
 from samevoice.networks import build  # noqa: E402
+from samevoice.networks.embedding import EmbeddingNetwork  # noqa: E402
 
 
 @pytest.mark.slow
 def test_campplus_is_the_same_in_torch_and_onnx_at_every_kind_of_length() -> None:
     graph = store.load("campplus")[1]
     network = build("campplus")
+    assert isinstance(network, EmbeddingNetwork)
     state = network.state_dict()
     weights = {name: torch.tensor(array) for name, array in read_tensors(graph).items() if name in state}
     network.load_state_dict(weights, strict=False)
-    halved = {(frames + 1) // 2 for frames in LENGTHS}
+    halved = {(frames + 1) // 2 for frames in FRAMES}
     assert min(halved) < 100
     assert {100, 101} <= halved
-    assert parity(network.eval(), graph, lengths=LENGTHS[:-2]) >= 0.9999
-    assert parity(network, graph, lengths=LENGTHS[-2:], batches=(1,)) >= 0.9999
+    assert parity(network.eval(), graph) >= 0.9999
+    assert parity(network, graph, [(966, 1), (2000, 1)]) >= 0.9999
 
 
 def test_ge2e_is_the_same_in_torch_and_onnx() -> None:
-    weights = read_tensors(store.load("ge2e")[1])
-    network, graph = filled("ge2e", weights)
-    assert parity(network, graph, lengths=(1, 80, 160)) >= 0.9999
+    network, graph = filled("ge2e", read_tensors(store.load("ge2e")[1]))
+    assert isinstance(network, EmbeddingNetwork)
+    assert parity(network, graph, [(1, 1), (80, 3), (160, 1)]) >= 0.9999
 
 
 def test_a_difference_is_noticed() -> None:
     network, graph = filled("ge2e", arrays(distinct(build("ge2e"))))
+    assert isinstance(network, EmbeddingNetwork)
     with torch.no_grad():
         weight = network.get_parameter("linear.weight")
         weight.copy_(weight.flip(0) + 5 * torch.eye(256))
-    with pytest.raises(ModelError, match="torch and ONNX differ at 80 frames"):
-        parity(network, graph, lengths=(80,))
+    with pytest.raises(ModelError, match="torch and ONNX differ at 80 frames, batch 3"):
+        parity(network, graph, [(80, 3)])
 
 
-@pytest.mark.parametrize("name", ["silero", "ge2e"])
-def test_the_same_torch_gives_the_same_bytes(tmp_path: Path, name: str) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    first = write_skeleton(name, tmp_path / "a").read_bytes()
-    assert write_skeleton(name, tmp_path / "b").read_bytes() == first
+@pytest.mark.parametrize("name", SKELETONS)
+def test_the_same_torch_gives_the_committed_bytes(tmp_path: Path, name: str) -> None:
+    assert write_skeleton(name, tmp_path).read_bytes() == zoo.entry(name).skeleton
 
 
 @pytest.mark.parametrize("name", zoo.names())

@@ -1,105 +1,112 @@
 from __future__ import annotations
 
-from pathlib import Path
+import subprocess
+import sys
 
-import numpy as np
 import pytest
-import soundfile
-from numpy.typing import NDArray
 
 from samevoice.errors import ModelError
-from samevoice.features.frontend import build_frontend
-from samevoice.models import store
-from samevoice.models.encoder import Encoder
-from samevoice.models.onnxfile import read_tensors
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
-from samevoice.networks import NETWORKS, build  # noqa: E402 (torch first)
-from samevoice.networks.campplus import segment_maps  # noqa: E402
-from samevoice.networks.pooling import StatisticsPooling  # noqa: E402
+import netmakers as make  # noqa: E402 (torch first)
 
-# The published check values of librispeech_1255_a.flac (the table's row 1255-90413-0001).
-NORM = 7.7184
-FIRST_SIX = [-0.07563, 0.00501, -0.05403, 0.03841, -0.00676, -0.04695]
-CORNERS = (-15.9424, -10.0350)
+from samevoice.networks import NETWORKS, ZOO, build  # noqa: E402
+from samevoice.networks.embedding import EmbeddingNetwork  # noqa: E402
 
-
-@pytest.fixture(scope="module")
-def fbank(samples: Path) -> NDArray[np.float32]:
-    """Features of the sample with published check values, before mean subtraction."""
-    sound, rate = soundfile.read(samples / "librispeech_1255_a.flac", dtype="float32")
-    spec = store.load("campplus")[0].frontend
-    assert spec is not None
-    assert rate == spec.rate
-    return build_frontend(spec).frames(sound)
+NAMES = [
+    *("rescnn", "rescnn-simple", "rescnn-clipped", "gru", "fbanknet", "fbanknet-20k", "spectrogramnet"),
+    *("spectrogramnet-pooled", "bilstm", "ecapa-512", "ecapa-1024", "resnet34", "campplus"),
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "parameters"), [("campplus", 6_848_544), ("silero", 243_585), ("ge2e", 1_423_616)], ids=list(NETWORKS)
-)
-def test_the_sizes_are_the_published_ones(name: str, parameters: int) -> None:
-    network = build(name)
-    assert sum(item.numel() for item in network.parameters() if item.requires_grad) == parameters
+def test_the_networks_are_those_of_the_list() -> None:
+    assert list(NETWORKS) == NAMES
+    assert list(ZOO) == ["silero", "ge2e"]
 
 
-def test_campplus_has_the_published_tensors() -> None:
-    state = build("campplus").state_dict()
-    assert len(state) == 937
-    trainable = sum(item.numel() for item in build("campplus").parameters())
-    assert sum(item.numel() for item in state.values()) - trainable == 82_298
+@pytest.mark.parametrize(("name", "parameters"), [("silero", 243_585), ("ge2e", 1_423_616)])
+def test_the_zoo_has_the_published_sizes(name: str, parameters: int) -> None:
+    assert make.trainable(build(name)) == parameters
 
 
 def test_an_unknown_network_is_refused() -> None:
-    with pytest.raises(ModelError, match="use one of campplus, ge2e, silero"):
+    with pytest.raises(ModelError, match="use one of bilstm, campplus, ecapa-1024"):
         build("transformer")
 
 
-def test_the_front_end_gives_the_published_values(fbank: NDArray[np.float32]) -> None:
-    assert fbank.shape == (647, 80)
-    np.testing.assert_allclose((fbank[0, 0], fbank[100, 40]), CORNERS, atol=1e-3)
+def test_the_list_needs_no_torch() -> None:
+    code = "import sys; from samevoice.networks import NETWORKS; print(len(NETWORKS), 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "13 False\n"
 
 
-def test_campplus_gives_the_published_embedding_in_onnx_and_in_torch(fbank: NDArray[np.float32]) -> None:
-    card, graph = store.load("campplus")
-    features = (fbank - fbank.mean(axis=0))[None]
-    network = build("campplus")
-    state = network.state_dict()
-    weights = {name: torch.tensor(array) for name, array in read_tensors(graph).items() if name in state}
-    assert state.keys() - weights.keys() == {name for name in state if name.endswith("num_batches_tracked")}
-    network.load_state_dict(weights, strict=False)
+@pytest.mark.parametrize("name", make.SMALL)
+def test_a_batch_equals_its_members(name: str) -> None:
+    network = make.embedder(name)
+    features = make.features(network, batch=3)
     with torch.no_grad():
-        in_torch = network.eval()(torch.from_numpy(features)).numpy()
-    for found in (Encoder(card, graph, threads=1)(features)[0], in_torch[0]):
-        norm = np.linalg.norm(found)
-        assert norm == pytest.approx(NORM, abs=1e-3)
-        np.testing.assert_allclose(found[:6] / norm, FIRST_SIX, atol=1e-4)
-
-
-@pytest.mark.parametrize("count", [2, 99, 100, 101, 200, 250])
-def test_segments_are_averaged_over_their_own_length(count: int) -> None:
-    sequence = torch.randn(2, 5, count, generator=torch.Generator().manual_seed(count))
-    gather, spread = segment_maps(sequence)
-    expected = torch.empty(2, 5, count)
-    for start in range(0, count, 100):
-        part = sequence[..., start : start + 100].mean(dim=-1, keepdim=True)
-        expected[..., start : start + 100] = part + sequence.mean(dim=-1, keepdim=True)
-    torch.testing.assert_close(sequence @ gather @ spread, expected)
-
-
-def test_pooling_equals_numpy() -> None:
-    sequence = np.random.default_rng(3).standard_normal((2, 4, 9))
-    expected = np.concatenate([sequence.mean(axis=-1), sequence.std(axis=-1, ddof=1)], axis=-1)
-    np.testing.assert_allclose(StatisticsPooling()(torch.from_numpy(sequence)).numpy(), expected)
-
-
-@pytest.mark.parametrize(("name", "bands"), [("campplus", 80), ("ge2e", 40)])
-def test_a_batch_equals_its_members_and_every_weight_learns(name: str, bands: int) -> None:
-    network = build(name).eval()
-    features = torch.randn(3, 120, bands, generator=torch.Generator().manual_seed(1))
-    together = network(features)
-    alone = torch.cat([network(one[None]) for one in features])
+        together = network(features)
+        alone = torch.cat([network(one[None]) for one in features])
+    assert together.shape == (3, network.dimension)
+    assert together.dtype == torch.float32
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
-    together.square().sum().backward()
-    assert all(item.grad is not None and item.grad.isfinite().all() for item in network.parameters())
+
+
+@pytest.mark.parametrize("name", make.SMALL)
+def test_fresh_networks_train_and_every_weight_learns(name: str) -> None:
+    torch.manual_seed(0)
+    network = build(name)
+    assert isinstance(network, EmbeddingNetwork)
+    assert network.training
+    target = torch.randn(3, network.dimension)
+    ((network(make.features(network, batch=3)) - target) ** 2).sum().backward()
+    idle = {key for key, item in network.named_parameters() if item.requires_grad and item.grad is None}
+    # What compares two embeddings has no part in one.
+    assert idle == ({"head.weight", "head.bias"} if name == "spectrogramnet-pooled" else set())
+    assert all(item.grad is None or bool(item.grad.isfinite().all()) for item in network.parameters())
+
+
+@pytest.mark.parametrize("name", [*make.SMALL, "ge2e"])
+def test_the_fewest_frames_make_a_finite_embedding(name: str) -> None:
+    network = make.embedder(name)
+    features = make.features(network, batch=2, frames=network.least_frames)
+    with torch.no_grad():
+        assert network(features).isfinite().all()
+        if network.frames is None and network.least_frames > 1:
+            with pytest.raises(ModelError, match=f"with at least {network.least_frames} frames, got"):
+                network(features[:, 1:])
+
+
+@pytest.mark.parametrize("name", [*make.SMALL, "ge2e"])
+def test_wrong_features_are_refused_with_the_shape_that_is_right(name: str) -> None:
+    network = make.embedder(name)
+    good = make.features(network)
+    expected = rf"takes features \(batch, {network.frames or 'frames'}, {network.bands}\)"
+    wrong = [good[0], good[None], good[:, :, 1:], good[:0], good[:, :0], good.double()]
+    if network.frames:
+        wrong.append(torch.cat([good, good], dim=1))
+    for value in (float("nan"), float("inf")):
+        spoiled = good.clone()
+        spoiled[1, 3, 2] = value
+        wrong.append(spoiled)
+    for features in wrong:
+        with pytest.raises(ModelError, match=expected):
+            network(features)
+
+
+@pytest.mark.parametrize("name", ["ecapa-512", "campplus"])
+def test_one_utterance_alone_cannot_train_a_normalised_embedding(name: str) -> None:
+    network = make.embedder(name).train()
+    with pytest.raises(ModelError, match="a batch of at least 2 in training, got 1"):
+        network(make.features(network, batch=1))
+
+
+@pytest.mark.parametrize("name", make.SMALL)
+def test_silence_makes_a_finite_embedding_and_finite_gradients(name: str) -> None:
+    network = make.embedder(name).train()
+    silence = torch.zeros(2, network.frames or 40, network.bands)
+    embedding = network(silence)
+    assert embedding.isfinite().all()
+    embedding.square().sum().backward()
+    assert all(item.grad is None or bool(item.grad.isfinite().all()) for item in network.parameters())

@@ -19,7 +19,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from samevoice import __version__
-from samevoice.cli import check, compare, embed, models, verify
+from samevoice.cli import check, compare, embed, models, networks, verify
 from samevoice.errors import SamevoiceError
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app.command("verify")(verify.verify)
 app.command("compare")(compare.compare)
 app.command("embed")(embed.embed)
 app.command("check")(check.check)
+app.command("networks")(networks.networks)
 app.add_typer(models.app, name="models")
 
 

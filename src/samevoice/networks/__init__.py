@@ -1,4 +1,4 @@
-"""Networks in torch: one file each, one line in `NETWORKS` each; the only floor, with `export`, that imports torch.
+"""Networks in torch: one file each, one line in `NETWORKS` each; with losses, training and export the torch floors.
 
 Knows: which networks there are. Does not know: weights, features, how a network is trained or exported.
 """
@@ -14,24 +14,39 @@ if TYPE_CHECKING:
     from torch import nn
 
 NETWORKS: dict[str, str] = {
+    "rescnn": "samevoice.networks.rescnn:ResCnn",
+    "rescnn-simple": "samevoice.networks.rescnn:simple",
+    "rescnn-clipped": "samevoice.networks.rescnn:clipped",
+    "gru": "samevoice.networks.gru:GruNet",
+    "fbanknet": "samevoice.networks.fbanknet:FBankNet",
+    "fbanknet-20k": "samevoice.networks.fbanknet:small",
+    "spectrogramnet": "samevoice.networks.spectrogramnet:faithful",
+    "spectrogramnet-pooled": "samevoice.networks.spectrogramnet:SpectrogramNet",
+    "bilstm": "samevoice.networks.bilstm:BiLstm",
+    "ecapa-512": "samevoice.networks.ecapa:ecapa_512",
+    "ecapa-1024": "samevoice.networks.ecapa:ecapa_1024",
+    "resnet34": "samevoice.networks.resnet:ResNet34",
     "campplus": "samevoice.networks.campplus:CamPlusPlus",
-    "silero": "samevoice.networks.silero:Silero",
-    "ge2e": "samevoice.networks.ge2e:Ge2e",
 }
+"""Networks to train, by name: a class, or a function without arguments that makes one of its sizes."""
+
+ZOO: dict[str, str] = {"silero": "samevoice.networks.silero:Silero", "ge2e": "samevoice.networks.ge2e:Ge2e"}
+"""Networks that are here only to run published weights."""
 
 
 def build(name: str) -> nn.Module:
     """A network with fresh random weights, in training mode.
 
     Args:
-        name: a key of `NETWORKS`.
+        name: a key of `NETWORKS` or `ZOO`.
 
     Raises:
         ModelError: no network has that name, or torch is not installed.
     """
-    if name not in NETWORKS:
-        raise ModelError(f"network {name!r} is unknown; use one of {', '.join(sorted(NETWORKS))}")
-    module, _, attribute = NETWORKS[name].partition(":")
+    homes = NETWORKS | ZOO
+    if name not in homes:
+        raise ModelError(f"network {name!r} is unknown; use one of {', '.join(sorted(homes))}")
+    module, _, attribute = homes[name].partition(":")
     try:
         found = getattr(import_module(module), attribute)
     except ImportError as error:

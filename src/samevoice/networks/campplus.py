@@ -1,8 +1,7 @@
 """CAM++: a densely connected time-delay network whose every layer is masked by its context.
 
 Parameters carry the names of the published checkpoint (3D-Speaker, "zh-en common advanced"), so its weights
-load strictly. Shapes: B recordings, T frames of the front end, t = ceil(T / 2) frames behind the first stride,
-s = ceil(t / 100) segments.
+load strictly. Shapes: B recordings, T frames of the front end, t = ceil(T / 2) frames behind the first stride.
 
 Knows: the network. Does not know: features, weights, training.
 Source: Wang et al., "CAM++: A Fast and Efficient Network for Speaker Verification Using Context-Aware Masking",
@@ -11,19 +10,15 @@ arXiv 2303.00332.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
-import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
+from samevoice.networks.dtdnn import GROWTH, DenseBlock, batch_norm, segment_maps
+from samevoice.networks.embedding import EmbeddingNetwork
 from samevoice.networks.pooling import StatisticsPooling
 
 BANDS = 80
 DIMENSION = 192
-GROWTH = 32
-BOTTLENECK = 4 * GROWTH
-SEGMENT = 100  # frames (after halving) that share one local context
 BLOCKS = ((12, 1), (24, 2), (16, 2))  # (dense layers, dilation)
 
 
@@ -68,66 +63,6 @@ class Head(nn.Module):
         return F.relu(self.bn2(self.conv2(image))).flatten(1, 2)
 
 
-def batch_norm(channels: int, *, affine: bool = True, relu: bool = True) -> nn.Sequential:
-    """Batch normalisation and ReLU under the names the checkpoint uses."""
-    layers: OrderedDict[str, nn.Module] = OrderedDict(batchnorm=nn.BatchNorm1d(channels, affine=affine))
-    if relu:
-        layers["relu"] = nn.ReLU()
-    return nn.Sequential(layers)
-
-
-class MaskedConvolution(nn.Module):
-    """A dilated convolution whose output is masked by what surrounds it (the paper's equations 3 to 6)."""
-
-    def __init__(self, dilation: int) -> None:
-        """Lay out the convolution and the two-layer mask."""
-        super().__init__()
-        self.linear_local = nn.Conv1d(BOTTLENECK, GROWTH, 3, padding=dilation, dilation=dilation, bias=False)
-        self.linear1 = nn.Conv1d(BOTTLENECK, BOTTLENECK // 2, 1)
-        self.linear2 = nn.Conv1d(BOTTLENECK // 2, GROWTH, 1)
-
-    def forward(self, sequence: Tensor, gather: Tensor, spread: Tensor) -> Tensor:
-        """(B, 128, t) -> (B, 32, t), given both maps of `segment_maps`."""
-        # The context is constant within a segment, and so is the mask: both are computed once per segment.
-        context = sequence @ gather
-        mask = torch.sigmoid(self.linear2(F.relu(self.linear1(context))))
-        masked: Tensor = self.linear_local(sequence) * (mask @ spread)
-        return masked
-
-
-class DenseLayer(nn.Module):
-    """One layer of a dense block: its 32 outputs are appended to its input."""
-
-    def __init__(self, channels: int, dilation: int) -> None:
-        """Lay out the bottleneck and the masked convolution."""
-        super().__init__()
-        self.nonlinear1 = batch_norm(channels)
-        self.linear1 = nn.Conv1d(channels, BOTTLENECK, 1, bias=False)
-        self.nonlinear2 = batch_norm(BOTTLENECK)
-        self.cam_layer = MaskedConvolution(dilation)
-
-    def forward(self, sequence: Tensor, gather: Tensor, spread: Tensor) -> Tensor:
-        """(B, C, t) -> (B, C + 32, t)."""
-        inner = self.nonlinear2(self.linear1(self.nonlinear1(sequence)))
-        return torch.cat([sequence, self.cam_layer(inner, gather, spread)], dim=1)
-
-
-class DenseBlock(nn.Module):
-    """Dense layers one after the other."""
-
-    def __init__(self, channels: int, layers: int, dilation: int) -> None:
-        """Lay out the layers, each with 32 more input channels than the one before."""
-        super().__init__()
-        for index in range(layers):
-            self.add_module(f"tdnnd{index + 1}", DenseLayer(channels + index * GROWTH, dilation))
-
-    def forward(self, sequence: Tensor, gather: Tensor, spread: Tensor) -> Tensor:
-        """(B, C, t) -> (B, C + 32 layers, t)."""
-        for layer in self.children():
-            sequence = layer(sequence, gather, spread)
-        return sequence
-
-
 class TimeDelay(nn.Module):
     """The entry: a strided convolution halves time."""
 
@@ -161,43 +96,22 @@ class Transit(nn.Module):
 class Projection(nn.Module):
     """The exit: pooled statistics to the embedding, normalised without learned scale."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, dimension: int) -> None:
         """Lay out projection and normalisation."""
         super().__init__()
-        self.linear = nn.Conv1d(channels, DIMENSION, 1, bias=False)
-        self.nonlinear = batch_norm(DIMENSION, affine=False, relu=False)
+        self.linear = nn.Conv1d(channels, dimension, 1, bias=False)
+        self.nonlinear = batch_norm(dimension, affine=False, relu=False)
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """(B, C) -> (B, 192)."""
+        """(B, C) -> (B, dimension)."""
         projected: Tensor = self.nonlinear(self.linear(pooled.unsqueeze(-1)))
         return projected.squeeze(-1)
-
-
-def segment_maps(sequence: Tensor) -> tuple[Tensor, Tensor]:
-    """Two matrices that gather a sequence into contexts and spread masks back over it.
-
-    `sequence @ gather` is the mean over all time plus the mean over each segment, the last segment averaged
-    over its own length; `mask @ spread` repeats each segment's column over its frames. As products they are
-    exact for every length, differentiable, and the same in ONNX.
-
-    Args:
-        sequence: shape (B, C, t); only its length and kind are used.
-
-    Returns:
-        gather of shape (t, s) and spread of shape (s, t).
-    """
-    count = sequence.shape[-1]
-    frame = torch.arange(count, device=sequence.device).unsqueeze(0)
-    begin = torch.arange(0, count, SEGMENT, device=sequence.device).unsqueeze(1)
-    spread = ((frame >= begin) & (frame < begin + SEGMENT)).to(sequence.dtype)
-    gather = spread / spread.sum(dim=1, keepdim=True) + 1.0 / count
-    return gather.t(), spread
 
 
 class Backbone(nn.Module):
     """The 1-D part: entry, three dense blocks with their transits, pooling and projection."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, dimension: int) -> None:
         """Lay out everything behind the head."""
         super().__init__()
         width = 128
@@ -209,10 +123,10 @@ class Backbone(nn.Module):
             width //= 2
         self.out_nonlinear = batch_norm(width)
         self.stats = StatisticsPooling()
-        self.dense = Projection(2 * width)
+        self.dense = Projection(2 * width, dimension)
 
     def forward(self, sequence: Tensor) -> Tensor:
-        """(B, 320, T) -> (B, 192)."""
+        """(B, 320, T) -> (B, dimension)."""
         sequence = self.tdnn(sequence)
         gather, spread = segment_maps(sequence)
         for number in range(1, len(BLOCKS) + 1):
@@ -222,14 +136,24 @@ class Backbone(nn.Module):
         return embedding
 
 
-class CamPlusPlus(nn.Module):
-    """CAM++ for 80 log mel bands; 6,848,544 trainable parameters."""
+class CamPlusPlus(EmbeddingNetwork):
+    """CAM++ for 80 log mel bands; 6,848,544 trainable parameters.
 
-    def __init__(self) -> None:
+    Args:
+        dimension: length of an embedding; 192 as published with the weights, 512 in the paper's tables.
+    """
+
+    frontend = "kaldi-fbank"
+    bands = BANDS
+    least_frames = 3
+    least_batch = 2
+
+    def __init__(self, dimension: int = DIMENSION) -> None:
         """Lay out head and backbone."""
         super().__init__()
+        self.dimension = dimension
         self.head = Head()
-        self.xvector = Backbone(32 * BANDS // 8)
+        self.xvector = Backbone(32 * BANDS // 8, dimension)
 
     def forward(self, features: Tensor) -> Tensor:
         """Embed a batch of equally long recordings.
@@ -239,6 +163,10 @@ class CamPlusPlus(nn.Module):
 
         Returns:
             Raw embeddings, not L2-normalised, shape (B, 192).
+
+        Raises:
+            ModelError: the features have another shape, or are not finite; one recording alone in training.
         """
+        self.require(features)
         embedding: Tensor = self.xvector(self.head(features.transpose(1, 2)))
         return embedding

@@ -10,12 +10,18 @@ from __future__ import annotations
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
+from samevoice.networks.embedding import EmbeddingNetwork
+
 BANDS = 40
 DIMENSION = 256
 
 
-class Ge2e(nn.Module):
+class Ge2e(EmbeddingNetwork):
     """GE2E for windows of 160 frames of 40 mel powers; 1,423,616 parameters."""
+
+    frontend = "mel-power"
+    bands = BANDS
+    dimension = DIMENSION
 
     def __init__(self) -> None:
         """Lay out recurrence and projection."""
@@ -31,6 +37,10 @@ class Ge2e(nn.Module):
 
         Returns:
             Raw embeddings, none negative, not L2-normalised, shape (B, 256).
+
+        Raises:
+            ModelError: the features have another shape, or are not finite.
         """
+        self.require(features)
         _, (hidden, _) = self.lstm(features)
         return F.relu(self.linear(hidden[-1]))
