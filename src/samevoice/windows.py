@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.audio.waveform import Samples
 from samevoice.errors import AudioError
 from samevoice.features.frontend import Features, Frontend
 from samevoice.models.card import Window
@@ -38,9 +37,9 @@ class Plan:
 
 def plan_windows(heard: Heard, frontend: Frontend, window: Window) -> Plan:
     """Decide on windows: one of all speech where it fits, else as many as cover it, evenly spread."""
-    rate = frontend.spec.rate
-    count = max(0, 1 + (heard.samples - frontend.width) // frontend.hop)
-    speech = heard.speech.covers((np.arange(count) * frontend.hop + frontend.width / 2) / rate)
+    centre = (frontend.width - frontend.lead) / 2
+    frames = np.arange(frontend.count(heard.samples))
+    speech = heard.speech.covers((frames * frontend.hop + centre) / frontend.spec.rate)
     total = int(speech.sum())
     if total <= window.frames:
         return Plan(speech, (0,), total)
@@ -77,17 +76,13 @@ def cut_windows(heard: Heard, plan: Plan, frontend: Frontend, *, quality: str, g
 def _speech_frames(
     heard: Heard, speech: NDArray[np.bool_], frontend: Frontend, quality: str, gain: float
 ) -> Iterator[Features]:
-    """Features of the frames that are speech, block by block; frames may straddle blocks."""
-    rest: Samples = np.empty(0, dtype=np.float32)
+    """Features of the frames that are speech, block by block."""
     first = 0
-    for block in heard.blocks(quality):
-        joined = np.concatenate([rest, block.samples * np.float32(gain)])
-        features = frontend.frames(joined)
+    for features in frontend.walk(block.samples * np.float32(gain) for block in heard.blocks(quality)):
         if first + len(features) > len(speech):
             raise _changed(heard)
         yield features[speech[first : first + len(features)]]
         first += len(features)
-        rest = joined[len(features) * frontend.hop :]
 
 
 def _changed(heard: Heard) -> AudioError:
