@@ -6,9 +6,11 @@ Knows: which networks there are. Does not know: weights, features, how a network
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING
 
-from samevoice.errors import ModelError
+from samevoice.errors import ConfigError, ModelError
+from samevoice.features.frontend import MAX_BANDS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,14 +36,17 @@ ZOO: dict[str, str] = {"silero": "samevoice.networks.silero:Silero", "ge2e": "sa
 """Networks that are here only to run published weights."""
 
 
-def build(name: str) -> nn.Module:
+def build(name: str, *, bands: int | None = None) -> nn.Module:
     """A network with fresh random weights, in training mode.
 
     Args:
         name: a key of `NETWORKS` or `ZOO`.
+        bands: numbers per frame, for another front end than the network's own; those that look at images of one size
+            take no other.
 
     Raises:
         ModelError: no network has that name, or torch is not installed.
+        ConfigError: the network takes no other bands, or there cannot be so many.
     """
     homes = NETWORKS | ZOO
     if name not in homes:
@@ -51,5 +56,9 @@ def build(name: str) -> nn.Module:
         found = getattr(import_module(module), attribute)
     except ImportError as error:
         raise ModelError(f"network {name!r} needs torch; install it with: pip install 'samevoice[train]'") from error
-    network: nn.Module = found()
+    if bands is not None and "bands" not in signature(found).parameters:
+        raise ConfigError(f"network {name!r} takes the features of its own front end only; leave out the bands")
+    if bands is not None and not 1 <= bands <= MAX_BANDS:
+        raise ConfigError(f"network {name!r} takes 1 to {MAX_BANDS} bands, not {bands}; set those of the front end")
+    network: nn.Module = found() if bands is None else found(bands=bands)
     return network

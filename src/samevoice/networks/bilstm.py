@@ -25,16 +25,20 @@ DIMENSION = 128
 
 
 class BiLstm(EmbeddingNetwork):
-    """Two bidirectional LSTM layers, one bias per gate; 641,152 trainable parameters."""
+    """Two bidirectional LSTM layers, one bias per gate; 641,152 trainable parameters.
+
+    Args:
+        bands: numbers per frame.
+    """
 
     frontend = "log-mel"
-    bands = BANDS
     dimension = DIMENSION
 
-    def __init__(self) -> None:
+    def __init__(self, *, bands: int = BANDS) -> None:
         """Lay out recurrence and dense layer."""
         super().__init__()
-        self.lstm = nn.LSTM(BANDS, UNITS, num_layers=2, batch_first=True, bidirectional=True)
+        self.bands = bands
+        self.lstm = nn.LSTM(bands, UNITS, num_layers=2, batch_first=True, bidirectional=True)
         self.dense = nn.Linear(2 * UNITS, DIMENSION)
         initialise(self)
         initialise_lstm(self.lstm)
@@ -58,7 +62,7 @@ class BiLstm(EmbeddingNetwork):
             self.require(features)
             _, (hidden, _) = self.lstm(features)
         else:
-            check_lengths(lengths, features)
+            check_lengths(lengths, features, self.bands)
             valid = torch.arange(features.shape[1], device=features.device) < lengths.to(features.device).unsqueeze(1)
             self.require(features.masked_fill(~valid.unsqueeze(-1), 0.0))
             packed = pack_padded_sequence(features, lengths.cpu(), batch_first=True, enforce_sorted=False)
@@ -66,14 +70,14 @@ class BiLstm(EmbeddingNetwork):
         return unit_length(self.dense(torch.cat([hidden[-2], hidden[-1]], dim=-1)))
 
 
-def check_lengths(lengths: Tensor, features: Tensor) -> None:
+def check_lengths(lengths: Tensor, features: Tensor, bands: int) -> None:
     """Refuse lengths that do not fit the features.
 
     Raises:
         ModelError: not one whole number from 1 to T per utterance.
     """
     if features.ndim != 3:
-        raise ModelError(f"BiLstm takes features (batch, frames, {BANDS}), got {tuple(features.shape)}")
+        raise ModelError(f"BiLstm takes features (batch, frames, {bands}), got {tuple(features.shape)}")
     batch, frames = features.shape[:2]
     whole = not (lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool)
     if lengths.shape != (batch,) or not whole or bool(((lengths < 1) | (lengths > frames)).any()):

@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
 from samevoice.networks.dtdnn import GROWTH, DenseBlock, batch_norm, segment_maps
-from samevoice.networks.embedding import EmbeddingNetwork
+from samevoice.networks.embedding import EmbeddingNetwork, halved
 from samevoice.networks.pooling import StatisticsPooling
 
 BANDS = 80
@@ -141,19 +141,20 @@ class CamPlusPlus(EmbeddingNetwork):
 
     Args:
         dimension: length of an embedding; 192 as published with the weights, 512 in the paper's tables.
+        bands: numbers per frame.
     """
 
     frontend = "kaldi-fbank"
-    bands = BANDS
     least_frames = 3
     least_batch = 2
 
-    def __init__(self, dimension: int = DIMENSION) -> None:
+    def __init__(self, dimension: int = DIMENSION, *, bands: int = BANDS) -> None:
         """Lay out head and backbone."""
         super().__init__()
+        self.bands = bands
         self.dimension = dimension
         self.head = Head()
-        self.xvector = Backbone(32 * BANDS // 8, dimension)
+        self.xvector = Backbone(32 * halved(bands, 3), dimension)
 
     def forward(self, features: Tensor) -> Tensor:
         """Embed a batch of equally long recordings.

@@ -111,18 +111,19 @@ class EcapaTdnn(EmbeddingNetwork):
 
     Args:
         channels: C, of all layers up to the aggregation; a multiple of 8.
+        bands: numbers per frame.
     """
 
     frontend = "kaldi-fbank"
-    bands = BANDS
     dimension = DIMENSION
     least_frames = 2
     least_batch = 2
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, bands: int = BANDS) -> None:
         """Lay out the layers."""
         super().__init__()
-        self.entry = TimeDelay(BANDS, channels, 5)
+        self.bands = bands
+        self.entry = TimeDelay(bands, channels, 5)
         self.blocks = nn.ModuleList(SeRes2Block(channels, dilation) for dilation in DILATIONS)
         self.aggregate = nn.Conv1d(len(DILATIONS) * channels, AGGREGATED, 1)
         self.pooling = AttentiveStatisticsPooling(AGGREGATED)
@@ -153,11 +154,11 @@ class EcapaTdnn(EmbeddingNetwork):
         return embedding
 
 
-def ecapa_512() -> EcapaTdnn:
+def ecapa_512(*, bands: int = BANDS) -> EcapaTdnn:
     """The smaller of the paper's two networks."""
-    return EcapaTdnn(512)
+    return EcapaTdnn(512, bands=bands)
 
 
-def ecapa_1024() -> EcapaTdnn:
+def ecapa_1024(*, bands: int = BANDS) -> EcapaTdnn:
     """The larger of the paper's two networks."""
-    return EcapaTdnn(1024)
+    return EcapaTdnn(1024, bands=bands)

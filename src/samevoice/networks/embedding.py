@@ -13,6 +13,11 @@ from torch import Tensor, nn
 from samevoice.errors import ModelError
 
 
+def halved(count: int, times: int) -> int:
+    """What is left of so many bands after a number of halvings that round up."""
+    return -(-count // (1 << times))
+
+
 class EmbeddingNetwork(nn.Module):
     """A network from features (batch, frames, bands), float32, to embeddings (batch, dimension).
 

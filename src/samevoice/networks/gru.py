@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from samevoice.networks.embedding import EmbeddingNetwork
+from samevoice.networks.embedding import EmbeddingNetwork, halved
 from samevoice.networks.keras import Gru, HalvingConvolution, batch_norm, clipped_relu, initialise, rows, unit_length
 
 BANDS = 64
@@ -28,18 +28,22 @@ DIMENSION = 512
 
 
 class GruNet(EmbeddingNetwork):
-    """Deep Speaker's GRU network; 22,555,904 trainable parameters."""
+    """Deep Speaker's GRU network; 22,555,904 trainable parameters.
+
+    Args:
+        bands: numbers per frame.
+    """
 
     frontend = "psf-64"
-    bands = BANDS
     dimension = DIMENSION
 
-    def __init__(self) -> None:
+    def __init__(self, *, bands: int = BANDS) -> None:
         """Lay out convolution, recurrence and affine layer."""
         super().__init__()
+        self.bands = bands
         self.conv = HalvingConvolution(1, CHANNELS, 5)
         self.bn = batch_norm(CHANNELS)
-        self.recurrence = nn.Sequential(Gru(BANDS // 2 * CHANNELS, UNITS), Gru(UNITS, UNITS), Gru(UNITS, UNITS))
+        self.recurrence = nn.Sequential(Gru(halved(bands, 1) * CHANNELS, UNITS), Gru(UNITS, UNITS), Gru(UNITS, UNITS))
         self.affine = nn.Linear(UNITS, DIMENSION)
         initialise(self)
 

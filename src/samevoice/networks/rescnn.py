@@ -24,7 +24,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from samevoice.networks.embedding import EmbeddingNetwork
+from samevoice.networks.embedding import EmbeddingNetwork, halved
 from samevoice.networks.keras import HalvingConvolution, batch_norm, clipped_relu, initialise, rows, unit_length
 
 BANDS = 64
@@ -105,20 +105,25 @@ class ResCnn(EmbeddingNetwork):
     Args:
         channels: of each stage.
         block: makes a residual block of so many channels.
+        bands: numbers per frame.
     """
 
     frontend = "psf-64"
-    bands = BANDS
     dimension = DIMENSION
 
     def __init__(
-        self, channels: tuple[int, ...] = (64, 128, 256, 512), block: Callable[[int], nn.Module] = Residual
+        self,
+        channels: tuple[int, ...] = (64, 128, 256, 512),
+        block: Callable[[int], nn.Module] = Residual,
+        *,
+        bands: int = BANDS,
     ) -> None:
         """Lay out the stages and the affine layer."""
         super().__init__()
+        self.bands = bands
         inputs = (1, *channels[:-1])
         self.stages = nn.Sequential(*(Stage(*pair, block) for pair in zip(inputs, channels, strict=True)))
-        self.affine = nn.Linear(BANDS // 2 ** len(channels) * channels[-1], DIMENSION)
+        self.affine = nn.Linear(halved(bands, len(channels)) * channels[-1], DIMENSION)
         initialise(self)
         # The layout in which convolutions copy least, and `rows` nothing.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -143,11 +148,11 @@ class ResCnn(EmbeddingNetwork):
         return unit_length(self.affine(self.steps(features).mean(dim=1)))
 
 
-def simple() -> ResCnn:
+def simple(*, bands: int = BANDS) -> ResCnn:
     """Three stages of bottleneck blocks; 4,926,656 trainable parameters."""
-    return ResCnn((64, 128, 256), Bottleneck)
+    return ResCnn((64, 128, 256), Bottleneck, bands=bands)
 
 
-def clipped() -> ResCnn:
+def clipped(*, bands: int = BANDS) -> ResCnn:
     """The same weights as `ResCnn`, another function: the branch of every block is clipped before it is added."""
-    return ResCnn(block=clipping_residual)
+    return ResCnn(block=clipping_residual, bands=bands)

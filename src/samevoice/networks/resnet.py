@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from samevoice.networks.embedding import EmbeddingNetwork
+from samevoice.networks.embedding import EmbeddingNetwork, halved
 from samevoice.networks.pooling import StatisticsPooling
 
 BANDS = 80
@@ -55,16 +55,20 @@ def stage(blocks: int, channels: int, out: int, stride: int) -> nn.Sequential:
 
 
 class ResNet34(EmbeddingNetwork):
-    """ResNet34 with statistics pooling for 80 log mel bands; 6.63 million trainable parameters."""
+    """ResNet34 with statistics pooling, usually on 80 log mel bands; 6.63 million trainable parameters.
+
+    Args:
+        bands: numbers per frame.
+    """
 
     frontend = "kaldi-fbank"
-    bands = BANDS
     dimension = DIMENSION
     least_frames = 9  # two are left for the deviation behind three halvings
 
-    def __init__(self) -> None:
+    def __init__(self, *, bands: int = BANDS) -> None:
         """Lay out the stages."""
         super().__init__()
+        self.bands = bands
         width = STAGES[0][1]
         self.conv = nn.Conv2d(1, width, 3, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(width)
@@ -73,7 +77,7 @@ class ResNet34(EmbeddingNetwork):
             self.stages.append(stage(blocks, width, channels, stride=1 if index == 0 else 2))
             width = channels
         self.pooling = StatisticsPooling()
-        self.dense = nn.Linear(2 * width * BANDS // 2 ** (len(STAGES) - 1), DIMENSION)
+        self.dense = nn.Linear(2 * width * halved(bands, len(STAGES) - 1), DIMENSION)
 
     def forward(self, features: Tensor) -> Tensor:
         """Embed a batch of equally long utterances.
