@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samevoice.errors import AudioError
+from samevoice.audio.waveform import Waveform
+from samevoice.errors import AudioError, ConfigError
 from samevoice.features.cuts import clip, clips, recording_slices, slices
 from samevoice.features.frontend import Features, FrontendSpec, build_frontend
 
@@ -115,3 +116,23 @@ def test_what_cannot_be_cut_is_refused() -> None:
         clips([], generator)
     with pytest.raises(AudioError, match="one channel"):
         recording_slices(np.zeros((2, 40_000), dtype=np.float32), PSF)
+
+
+@pytest.mark.parametrize("frames", [0, -5])
+def test_a_cut_of_no_frames_is_refused(frames: int) -> None:
+    generator, features = np.random.default_rng(0), numbered(200)
+    with pytest.raises(ConfigError, match=f"a clip of {frames} frames cannot be; choose at least 1"):
+        clip(features, generator, frames=frames)
+    with pytest.raises(ConfigError, match=f"a clip of {frames} frames"):
+        clips([features], generator, frames=frames)
+    with pytest.raises(ConfigError, match=f"a slice of {frames} frames cannot be; choose at least 1"):
+        slices(features, frames=frames)
+    with pytest.raises(ConfigError, match=f"a slice of {frames} frames"):
+        recording_slices(np.zeros(9, dtype=np.float32), PSF, frames=frames)
+
+
+def test_slices_of_a_waveform_are_checked_for_their_rate() -> None:
+    sound = np.random.default_rng(3).normal(0, 0.1, 40_000).astype(np.float32)
+    np.testing.assert_array_equal(recording_slices(Waveform(sound, 16_000), PSF), recording_slices(sound, PSF))
+    with pytest.raises(AudioError, match="psf-64 works at 16000 Hz, the sound has 48000 Hz; resample it to 16000 Hz"):
+        recording_slices(Waveform(sound, 48_000), PSF)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -10,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from samevoice.audio.waveform import Waveform
 from samevoice.errors import AudioError, ModelError
 from samevoice.features.frontend import FrontendSpec, build_frontend
+from samevoice.features.kinds import KINDS, default_spec
 
 SPECS = {
     "kaldi-fbank": FrontendSpec("kaldi-fbank", 16_000, 80),
@@ -88,6 +92,17 @@ def test_integers_and_doubles_are_the_same_sound(kind: str) -> None:
 
 
 @every_kind
+def test_a_waveform_is_checked_for_its_rate(kind: str) -> None:
+    frontend, samples = build_frontend(SPECS[kind]), sound(9_000)
+    rate = frontend.spec.rate
+    np.testing.assert_array_equal(frontend(Waveform(samples, rate)), frontend(samples))
+    for other in (rate - 1, 44_100):
+        message = f"{kind} works at {rate} Hz, the sound has {other} Hz; resample it to {rate} Hz first"
+        with pytest.raises(AudioError, match=message):
+            frontend(Waveform(samples, other))
+
+
+@every_kind
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
@@ -114,6 +129,23 @@ def test_too_few_samples_name_the_least() -> None:
         assert frontend(sound(400)).shape[0] == 1
     for kind in PADDED:
         assert build_frontend(SPECS[kind])(sound(1)).shape[0] == 1
+
+
+def test_every_kind_is_listed_with_its_usual_recipe() -> None:
+    assert list(KINDS) == sorted(SPECS)
+    assert {kind: default_spec(kind) for kind in KINDS} == SPECS
+
+
+def test_an_unknown_kind_is_refused_with_those_that_are_known() -> None:
+    message = r"front end 'mfcc' is unknown here; update samevoice \(known: kaldi-fbank, .*, spectrogram\)"
+    for make in (default_spec, lambda kind: build_frontend(FrontendSpec(kind, 16_000, 64))):
+        with pytest.raises(ModelError, match=message):
+            make("mfcc")
+
+
+def test_the_kinds_are_listed_without_torch() -> None:
+    code = "import sys, samevoice.features.kinds; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @every_kind

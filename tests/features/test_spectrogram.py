@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from samevoice.audio.waveform import Waveform
 from samevoice.errors import AudioError
 from samevoice.features.frontend import FrontendSpec, build_frontend
 from samevoice.features.spectrogram import band_frequencies, band_weights, pictures
@@ -49,6 +50,22 @@ def test_seed_spectrogram_too_short_a_recording() -> None:
     for length in (1, 5 * RATE):
         with pytest.raises(AudioError, match=f"{length} samples at 22050 Hz are too few; give more than 110250"):
             pictures(noise(5)[:length], SPECTROGRAM)
+
+
+def test_pictures_of_a_waveform_are_checked_for_their_rate() -> None:
+    sound = noise(6)
+    np.testing.assert_array_equal(pictures(Waveform(sound, RATE), SPECTROGRAM), pictures(sound, SPECTROGRAM))
+    with pytest.raises(AudioError, match="spectrogram works at 22050 Hz, the sound has 16000 Hz; resample it"):
+        pictures(Waveform(sound, 16_000), SPECTROGRAM)
+
+
+def test_zeros_lie_around_a_picture() -> None:
+    """As though the sound began and ended in silence: no reflection."""
+    sound = noise(5)
+    silence = np.zeros(10 * 486, dtype=np.float32)
+    longer = SPECTROGRAM.frames(np.concatenate([np.zeros(1024, dtype=np.float32), silence, sound, silence]))
+    inner = SPECTROGRAM.normalise(longer[10:237])
+    np.testing.assert_allclose(SPECTROGRAM(sound), inner, atol=1e-6)
 
 
 def test_silence_is_black() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from samevoice.errors import ConfigError, ModelError
+from samevoice.models.card import Window
 from samevoice.models.encoder import Encoder, read_model, write_model
 
 
@@ -57,6 +58,32 @@ def test_threads_out_of_range_are_refused(threads: int) -> None:
 def test_a_card_that_lies_about_the_dimension_is_refused() -> None:
     with pytest.raises(ModelError, match="not what its card says"):
         Encoder(make.card(dimension=4), make.graph(), threads=1)(np.zeros((1, 9, 80), dtype=np.float32))
+
+
+def fixed(frames: int) -> bytes:
+    """The tiny model's graph for one number of frames only, written as long as the name it replaces."""
+    return make.graph().replace(make.wire(2, "frames"), make.wire(1, frames) + make.wire(3, "time"))
+
+
+def test_the_only_number_of_frames_is_known() -> None:
+    for window in (Window(9, 4), None):
+        encoder = Encoder(make.card(window=window), fixed(9), threads=1)
+        assert encoder.frames == 9
+        assert encoder(np.ones((2, 9, 80), dtype=np.float32)).shape == (2, 3)
+    assert Encoder(make.card(), make.graph(), threads=1).frames is None
+
+
+@pytest.mark.parametrize("frames", [8, 10])
+def test_another_number_of_frames_is_a_mistake(frames: int) -> None:
+    encoder = Encoder(make.card(window=Window(9, 9)), fixed(9), threads=1)
+    with pytest.raises(ValueError, match=rf"takes features \(batch, 9, 80\), got \(2, {frames}, 80\)"):
+        encoder(np.ones((2, frames, 80), dtype=np.float32))
+
+
+@pytest.mark.parametrize("frames", [8, 200])
+def test_a_window_that_the_network_does_not_take_is_refused(frames: int) -> None:
+    with pytest.raises(ModelError, match=f"takes 9 frames, its card cuts {frames}; export it again with a window of 9"):
+        Encoder(make.card(window=Window(frames, 8)), fixed(9), threads=1)
 
 
 def test_a_voice_activity_model_is_no_encoder() -> None:

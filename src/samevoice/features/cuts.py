@@ -14,9 +14,9 @@ from itertools import count
 
 import numpy as np
 
-from samevoice.audio.waveform import Samples
-from samevoice.errors import AudioError
-from samevoice.features.frontend import Features, Frontend
+from samevoice.audio.waveform import Samples, Waveform
+from samevoice.errors import AudioError, ConfigError
+from samevoice.features.frontend import Features, Frontend, samples_at_rate
 
 CLIP_FRAMES = 160
 SLICE_FRAMES = 64
@@ -36,7 +36,9 @@ def clip(features: Features, generator: np.random.Generator, *, frames: int = CL
 
     Raises:
         AudioError: the features have another shape, no frame, or values that are not finite.
+        ConfigError: a clip of so many frames cannot be.
     """
+    _check_length("clip", frames)
     _check(features)
     spare = len(features) - frames
     if spare <= 0:
@@ -58,6 +60,7 @@ def clips(recordings: Sequence[Features], generator: np.random.Generator, *, fra
 
     Raises:
         AudioError: there are no recordings, their bands differ, or one of them is nothing to clip.
+        ConfigError: a clip of so many frames cannot be.
     """
     sizes = {features.shape[-1] for features in recordings if features.ndim}
     if len(sizes) != 1:
@@ -77,7 +80,9 @@ def slices(features: Features, *, frames: int = SLICE_FRAMES) -> Features:
 
     Raises:
         AudioError: there are fewer frames than one slice has, or values that are not finite.
+        ConfigError: a slice of so many frames cannot be.
     """
+    _check_length("slice", frames)
     _check(features)
     number = len(features) // frames
     if number == 0:
@@ -85,11 +90,12 @@ def slices(features: Features, *, frames: int = SLICE_FRAMES) -> Features:
     return features[: number * frames].reshape(number, frames, features.shape[1])
 
 
-def recording_slices(samples: Samples, frontend: Frontend, *, frames: int = SLICE_FRAMES) -> Features:
+def recording_slices(sound: Samples | Waveform, frontend: Frontend, *, frames: int = SLICE_FRAMES) -> Features:
     """FBankNet's inputs from a recording: 0.25 s are cut off both ends, the rest is sliced.
 
     Args:
-        samples: shape (n,), at the rate of the front end; with psf-64 at least 18,321.
+        sound: a `Waveform`, or bare samples of shape (n,), which must have the rate of the front end; with psf-64 at
+            least 18,321 samples.
         frontend: usually psf-64.
         frames: length of a slice, >= 1.
 
@@ -97,10 +103,12 @@ def recording_slices(samples: Samples, frontend: Frontend, *, frames: int = SLIC
         Shape (slices, frames, bands).
 
     Raises:
-        AudioError: the recording is too short for one slice (the message names the least), or no finite sound
-            of one channel.
+        AudioError: the recording is too short for one slice (the message names the least), has another rate, or is
+            no finite sound of one channel.
+        ConfigError: a slice of so many frames cannot be.
     """
-    rate = frontend.spec.rate
+    _check_length("slice", frames)
+    samples, rate = samples_at_rate(sound, frontend.spec), frontend.spec.rate
     edge = round(EDGE_SECONDS * rate)
     if samples.ndim == 1 and frontend.count(len(samples) - 2 * edge) < frames:
         least = 2 * edge + next(length for length in count(1) if frontend.count(length) >= frames)
@@ -108,6 +116,12 @@ def recording_slices(samples: Samples, frontend: Frontend, *, frames: int = SLIC
             f"slices: {len(samples)} samples at {rate} Hz are too few; give at least {least} ({least / rate:.4f} s)"
         )
     return slices(frontend(samples[edge : len(samples) - edge]), frames=frames)
+
+
+def _check_length(what: str, frames: int) -> None:
+    """Refuse an option that asks for no frame, or for fewer."""
+    if frames < 1:
+        raise ConfigError(f"a {what} of {frames} frames cannot be; choose at least 1")
 
 
 def _check(features: Features) -> None:

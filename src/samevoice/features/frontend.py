@@ -4,19 +4,19 @@ A front end cuts sound into short frames and describes each by a few numbers. Ev
 frame first (`frames`: frame i depends only on samples i x hop - lead to i x hop + width) and over a whole stretch
 second (`normalise`), so that a long recording can be walked through in blocks (`walk`) with the same result.
 
-Knows: the protocol, the serialisable spec and the table of kinds. Does not know: networks.
+Knows: the protocol and the serialisable spec. Does not know: which kinds there are (`kinds`), networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.audio.waveform import MAX_RATE, MIN_RATE, Samples, as_float, check_samples
+from samevoice.audio.waveform import MAX_RATE, MIN_RATE, Samples, Waveform, as_float, check_samples
 from samevoice.errors import AudioError, ModelError
 
 Features = NDArray[np.float32]
@@ -29,7 +29,7 @@ class FrontendSpec:
     """The recipe of a front end as plain data; it is part of a model's card and of its fingerprint.
 
     Args:
-        kind: name of the implementation (a key of the table in `build_frontend`).
+        kind: name of the implementation (a key of `samevoice.features.kinds.KINDS`).
         rate: sample rate the recipe works at, in Hz.
         bands: numbers per frame.
         options: further settings of that kind; unknown ones are refused when it is built.
@@ -75,28 +75,29 @@ class Frontend(Protocol):
     def normalise(self, features: Features, /) -> Features:
         """Whatever the recipe does over a stretch of frames as a whole, shape unchanged."""
 
-    def __call__(self, samples: NDArray[np.generic], /) -> Features:
+    def __call__(self, sound: NDArray[np.generic] | Waveform, /) -> Features:
         """The whole recipe on one complete stretch of sound.
 
         Args:
-            samples: shape (n,), at the rate of the spec; floats in [-1, 1] or integers of full scale.
+            sound: a `Waveform` of n samples, or bare samples of shape (n,), floats in [-1, 1] or integers of full
+                scale. Bare samples must have the rate of the spec: nobody can check it.
 
         Returns:
             Shape (count(n), bands).
 
         Raises:
-            AudioError: the samples are not of that shape, not finite, or too few for one frame.
+            AudioError: the sound has another rate or shape, is not finite, or is too short for one frame.
         """
-        kind = self.spec.kind
+        kind, samples = self.spec.kind, samples_at_rate(sound, self.spec)
         if samples.ndim != 1:
             raise AudioError(f"{kind}: samples have shape {samples.shape}; give one channel of shape (n,)")
-        sound = as_float(samples)
-        check_samples(sound, kind)
-        count = self.count(len(sound))
+        floats = as_float(samples)
+        check_samples(floats, kind)
+        count = self.count(len(floats))
         if count == 0:
             least = 1 if self.count(1) else self.width
-            raise AudioError(f"{kind}: {len(sound)} samples hold no frame; give at least {least}")
-        return self.normalise(self.frames(np.concatenate([self._silence(), sound]), count))
+            raise AudioError(f"{kind}: {len(floats)} samples hold no frame; give at least {least}")
+        return self.normalise(self.frames(np.concatenate([self._silence(), floats]), count))
 
     def walk(self, blocks: Iterable[Samples]) -> Iterator[Features]:
         """The frames of a recording that comes in blocks, not yet normalised; together they are those of the whole.
@@ -127,24 +128,28 @@ def build_frontend(spec: FrontendSpec) -> Frontend:
     Raises:
         ModelError: the kind is unknown, or cannot do the rate, the bands or an option of the spec.
     """
-    from samevoice.features.kaldi import KaldiFbank
-    from samevoice.features.logmel import LogMel
-    from samevoice.features.melspec import MelPower
-    from samevoice.features.psf import Psf64
-    from samevoice.features.spectrogram import Spectrogram
+    from samevoice.features.kinds import kind_of  # which imports this file
 
-    kinds: dict[str, Callable[[FrontendSpec], Frontend]] = {
-        "kaldi-fbank": KaldiFbank,
-        "log-mel": LogMel,
-        "mel-power": MelPower,
-        "psf-64": Psf64,
-        "spectrogram": Spectrogram,
-    }
-    if spec.kind not in kinds:
-        raise ModelError(
-            f"front end {spec.kind!r} is unknown here; update samevoice (known: {', '.join(sorted(kinds))})"
+    return kind_of(spec.kind).build(spec)
+
+
+def samples_at_rate(sound: NDArray[np.generic] | Waveform, spec: FrontendSpec) -> NDArray[np.generic]:
+    """The samples of a sound, if its rate is that of a recipe or is not known.
+
+    Args:
+        sound: a `Waveform`, or bare samples, which are given back unseen.
+        spec: the recipe.
+
+    Raises:
+        AudioError: the sound has another rate.
+    """
+    if not isinstance(sound, Waveform):
+        return sound
+    if sound.rate != spec.rate:
+        raise AudioError(
+            f"{spec.kind} works at {spec.rate} Hz, the sound has {sound.rate} Hz; resample it to {spec.rate} Hz first"
         )
-    return kinds[spec.kind](spec)
+    return sound.samples
 
 
 def check_spec(spec: FrontendSpec, *, rate: int | None = None, bands: int | None = None) -> None:

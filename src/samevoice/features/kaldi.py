@@ -12,6 +12,8 @@ import numpy as np
 from samevoice.audio.waveform import Samples
 from samevoice.features.frontend import Features, Frontend, FrontendSpec, check_spec
 
+RATE = 16_000  # of the published networks; any other will do
+BANDS = 80  # likewise
 FRAME_WIDTH_MS = 25
 FRAME_HOP_MS = 10
 

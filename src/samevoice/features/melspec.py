@@ -17,6 +17,8 @@ from samevoice.audio.waveform import Samples
 from samevoice.features.framing import framewise, periodic_hann
 from samevoice.features.frontend import Features, Frontend, FrontendSpec, check_spec
 
+RATE = 16_000  # of the published network; any other will do
+BANDS = 40  # likewise
 FRAME_WIDTH_MS = 25
 FRAME_HOP_MS = 10
 

@@ -7,7 +7,8 @@
     normalisation  at most 80 dB below the loudest point, then scaled to [0, 1] per picture
 
 The seed drew 216 frames (one per 512 samples) as a coloured plot and shrank it to a grey picture; taking a frame per
-row of the picture leaves out the stretching, the colours and the white margins.
+row of the picture leaves out the stretching, the colours and the white margins. Before and behind a picture's own 5 s
+lie zeros here, where the seed's library reflected the sound: two or three rows at either edge differ by that.
 
 Knows: this recipe. Does not know: picture files.
 Source: seed You-Only-Speak-Once (SpectrogramNet).
@@ -20,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.audio.waveform import Samples
+from samevoice.audio.waveform import Samples, Waveform
 from samevoice.errors import AudioError
 from samevoice.features.framing import framewise, periodic_hann
-from samevoice.features.frontend import Features, Frontend, FrontendSpec, check_spec
+from samevoice.features.frontend import Features, Frontend, FrontendSpec, check_spec, samples_at_rate
 
 RATE = 22_050
 BANDS = 227
@@ -83,20 +84,20 @@ class Spectrogram(Frontend):
         return levels
 
 
-def pictures(samples: Samples, frontend: Frontend) -> Features:
+def pictures(sound: Samples | Waveform, frontend: Frontend) -> Features:
     """The pictures of a recording: 5 s each, one every 4 s while more than 5 s remain.
 
     Args:
-        samples: shape (n,), at the rate of the front end.
+        sound: a `Waveform`, or bare samples of shape (n,), which must have the rate of the front end.
         frontend: a `Spectrogram`.
 
     Returns:
         Shape (pictures, 227, 227), in [0, 1].
 
     Raises:
-        AudioError: the recording is no longer than 5 s, or not a finite sound of one channel.
+        AudioError: the recording is no longer than 5 s, has another rate, or is no finite sound of one channel.
     """
-    rate = frontend.spec.rate
+    samples, rate = samples_at_rate(sound, frontend.spec), frontend.spec.rate
     length, step = PICTURE_SECONDS * rate, STEP_SECONDS * rate
     starts = range(0, len(samples) - length, step)  # as in the seed, a picture never ends with the recording
     if not starts:

@@ -30,10 +30,13 @@ class Encoder:
         graph: the ONNX model: one input (batch, frames, bands), one output (batch, d).
         threads: how many threads one call may use, 1 to 256.
 
+    Attributes:
+        frames: the only number of frames that the graph takes; None if it takes any.
+
     Raises:
         ConfigError: the number of threads is out of range.
-        ModelError: ONNX Runtime cannot open the graph, it takes more than features, or the card describes no
-            embedding.
+        ModelError: ONNX Runtime cannot open the graph, it takes more than features, the card describes no
+            embedding, or its window is not of the only length that the graph takes.
     """
 
     def __init__(self, card: ModelCard, graph: bytes, threads: int) -> None:
@@ -46,7 +49,13 @@ class Encoder:
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
             raise ModelError(f"{card.name}: the network takes {len(inputs)} inputs, not features alone; pull it again")
-        self._input = inputs[0].name
+        self._input, shape = inputs[0].name, inputs[0].shape  # axes of any length have names instead of numbers
+        self.frames: int | None = shape[1] if len(shape) == 3 and isinstance(shape[1], int) else None
+        if self.frames and card.window and card.window.frames != self.frames:
+            raise ModelError(
+                f"{card.name}: the network takes {self.frames} frames, its card cuts {card.window.frames}; export it "
+                f"again with a window of {self.frames}"
+            )
 
     def __call__(self, features: NDArray[np.float32], /) -> NDArray[np.float32]:
         """Run the network.
@@ -61,22 +70,23 @@ class Encoder:
             ValueError: the features have another shape.
             ModelError: the network fails, or answers with numbers that are zero or not finite.
         """
-        if features.ndim != 3 or features.shape[2] != self._bands or 0 in features.shape:
-            raise ValueError(f"{self.card.name} takes features (batch, frames, {self._bands}), got {features.shape}")
-        name, frames = self.card.name, features.shape[1]
+        name, shape = self.card.name, features.shape
+        if len(shape) != 3 or 0 in shape or shape[1:] != (self.frames or shape[1], self._bands):
+            wanted = f"(batch, {self.frames or 'frames'}, {self._bands})"
+            raise ValueError(f"{name} takes features {wanted}, got {shape}")
         with np.errstate(all="ignore"):  # what overflows is refused below
             try:
                 (raw,) = self._session.run(None, {self._input: np.ascontiguousarray(features, dtype=np.float32)})
                 outputs: NDArray[np.float32] = np.asarray(raw, dtype=np.float32)
             except Exception as error:  # ONNX Runtime raises many private classes
                 reason = str(error).splitlines()[0][:200]
-                raise ModelError(f"{name}: the network failed on {features.shape} ({reason})") from error
+                raise ModelError(f"{name}: the network failed on {shape} ({reason})") from error
             if outputs.shape != (len(features), self.card.dimension):
                 raise ModelError(f"{name}: the network answers {outputs.shape}, not what its card says; pull it again")
             norms = np.linalg.norm(outputs, axis=1)
         if not (np.isfinite(norms) & (norms > 0)).all():
             raise ModelError(
-                f"{name}: the network's answer is zero or not finite for {frames} frames; give longer speech"
+                f"{name}: the network's answer is zero or not finite for {shape[1]} frames; give longer speech"
             )
         return outputs
 
