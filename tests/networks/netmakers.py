@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +13,8 @@ from samevoice.networks.embedding import EmbeddingNetwork
 
 SMALL = [name for name in NETWORKS if name != "spectrogramnet"]
 """All networks but the one that weighs 844 MB."""
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def embedder(name: str, seed: int = 0) -> EmbeddingNetwork:
@@ -26,10 +31,22 @@ def embedder(name: str, seed: int = 0) -> EmbeddingNetwork:
     return network.eval()
 
 
-def outline(name: str) -> EmbeddingNetwork:
+def worn(network: Network) -> Network:
+    """The network in float64 and inference mode, with no tensor left at a start that hides it (zeros, ones)."""
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for name, tensor in network.state_dict().items():
+            if name.endswith(("bias", "running_mean")):
+                tensor.copy_(0.2 * torch.randn(tensor.shape, generator=generator))
+            elif tensor.ndim == 1:
+                tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
+    return network.double().eval()
+
+
+def outline(name: str, options: Mapping[str, float | str | bool] | None = None) -> EmbeddingNetwork:
     """A network of which only the shapes exist."""
     with torch.device("meta"):
-        network = build(name)
+        network = build(name, options)
     assert isinstance(network, EmbeddingNetwork)
     return network
 

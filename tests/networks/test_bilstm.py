@@ -114,6 +114,11 @@ def test_lengths_that_do_not_fit_are_refused(network: BiLstm, lengths: list[obje
         network(features, torch.tensor(lengths))
 
 
+def test_lengths_must_be_a_tensor(network: BiLstm) -> None:
+    with pytest.raises(ModelError, match=r"takes lengths \(2,\), whole numbers from 1 to 10, as a tensor, got list"):
+        network(make.features(network, batch=2, frames=10), [10, 3])
+
+
 def test_features_are_checked_with_lengths_too(network: BiLstm) -> None:
     features = make.features(network, batch=2, frames=10)
     with pytest.raises(ModelError, match="got NaN"):

@@ -29,9 +29,18 @@ def test_seed_gru_net_shapes() -> None:
 
 
 def test_seed_gru_net_learns_a_toy_set_below_collapse() -> None:
-    """Four triplets of noise: at first nobody is alike, and a network that ever answers the same has a loss of 0.1."""
+    """Two speakers, each heard over two channels that are louder than they are.
+
+    At first an anchor is more like the other speaker over its own channel than like its own speaker over the other,
+    so the loss exceeds the margin of 0.1, which a network that ever answers the same would have.
+    """
+    generator = torch.Generator().manual_seed(4)
+    speakers, channels = torch.randn(2, 2, 16, 64, generator=generator)
+    rows = {(who, over): 0.5 * speakers[who] + channels[over] for who in (0, 1) for over in (0, 1)}
+    anchors = list(rows)
+    triplets = [*anchors, *((who, 1 - over) for who, over in anchors), *((1 - who, over) for who, over in anchors)]
+    features = torch.stack([rows[key] for key in triplets])
     network = make.embedder("gru").train()
-    features = make.features(network, batch=12, frames=16)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
     losses = []
     for _ in range(8):
@@ -41,5 +50,5 @@ def test_seed_gru_net_learns_a_toy_set_below_collapse() -> None:
         loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))
-    assert losses[0] > 0.4 * MARGIN
+    assert losses[0] > MARGIN
     assert losses[-1] < 0.2 * MARGIN

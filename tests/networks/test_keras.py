@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
-from torch import nn  # noqa: E402 (torch first)
+import net_oracles as oracle  # noqa: E402 (torch first)
+from torch import nn  # noqa: E402
 
 from samevoice.networks import keras  # noqa: E402
 
@@ -95,6 +96,20 @@ def test_zeros_stay_zeros() -> None:
     assert vector.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_unit_length_holds_in_half_precision(half: str) -> None:
+    """Squares of 300 overflow float16, and 1e-12 is 0 in it."""
+    kind = getattr(torch, half)
+    vectors = torch.tensor([[0.0, 0.0, 0.0], [300.0, 400.0, 0.0], [0.003, 0.0, -0.004]], dtype=kind, requires_grad=True)
+    found = keras.unit_length(vectors)
+    found.sum().backward()  # type: ignore[no-untyped-call]
+    assert found.dtype == kind
+    expected = torch.tensor([[0.0, 0.0, 0.0], [0.6, 0.8, 0.0], [0.6, 0.0, -0.8]], dtype=kind)
+    torch.testing.assert_close(found, expected, atol=2e-3 if half == "float16" else 1e-2, rtol=0)
+    assert vectors.grad is not None
+    assert bool(vectors.grad[1:].isfinite().all())
+
+
 def test_weights_start_as_in_keras() -> None:
     convolution, dense = nn.Conv2d(4, 8, 3), nn.Linear(30, 50)
     keras.initialise(nn.Sequential(convolution, dense))
@@ -106,24 +121,6 @@ def test_weights_start_as_in_keras() -> None:
         assert not layer.bias.any()
 
 
-def sigmoid(values: Array) -> Array:
-    """The logistic function."""
-    return np.asarray(1.0 / (1.0 + np.exp(-values)))
-
-
-def gru(sequence: Array, kernel: Array, recurrent: Array, bias: Array) -> Array:
-    """Keras' GRU with `reset_after=False`, for one sequence (T, inputs)."""
-    z, r, h = (slice(i * len(recurrent.T), (i + 1) * len(recurrent.T)) for i in range(3))
-    state, states = np.zeros(recurrent.shape[1]), []
-    for given_frame in sequence:
-        update = sigmoid(kernel[z] @ given_frame + recurrent[z] @ state + bias[z])
-        reset = sigmoid(kernel[r] @ given_frame + recurrent[r] @ state + bias[r])
-        proposed = np.tanh(kernel[h] @ given_frame + recurrent[h] @ (reset * state) + bias[h])
-        state = update * state + (1.0 - update) * proposed
-        states.append(state)
-    return np.stack(states)
-
-
 @settings(deadline=None, max_examples=20)
 @given(frames=st.integers(1, 6), inputs=st.integers(1, 5), hidden=st.integers(1, 5), seed=st.integers(0, 99))
 def test_the_gru_is_keras_own(frames: int, inputs: int, hidden: int, seed: int) -> None:
@@ -131,12 +128,44 @@ def test_the_gru_is_keras_own(frames: int, inputs: int, hidden: int, seed: int) 
     layer = keras.Gru(inputs, hidden).double()
     nn.init.normal_(layer.bias)
     sequence = torch.randn(2, frames, inputs, dtype=torch.float64)
-    weights = [tensor.detach().numpy() for tensor in (layer.weight_input, layer.weight_state, layer.bias)]
-    expected = np.stack([gru(one.numpy(), *weights) for one in sequence])
-    np.testing.assert_allclose(layer(sequence).detach(), expected, atol=1e-12)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(sequence), oracle.gru(sequence, layer.state_dict()), atol=1e-12, rtol=0)
 
 
-def test_torchs_gru_is_another_function() -> None:
+def test_the_gates_are_a_straight_line_between_two_floors() -> None:
+    """By hand: one unit, all weights 1, biases 0. The logistic function would give 0.1149 for the first state."""
+    layer = keras.Gru(1, 1).double()
+    with torch.no_grad():
+        for weight in (layer.weight_input, layer.weight_state):
+            weight.fill_(1.0)
+        states = layer(torch.tensor([[[2.0], [3.0], [-1.0], [-4.0]]], dtype=torch.float64)).flatten()
+    # update 0.9 of the state 0: 0.1 tanh(2)
+    assert float(states[0]) == pytest.approx(0.096402758, abs=1e-9)
+    # 0.2 x 3.0964 + 0.5 > 1: nothing of the proposal
+    assert float(states[1]) == pytest.approx(0.096402758, abs=1e-9)
+    # update = reset = 0.2 x (-0.903597) + 0.5 = 0.319281; 0.319281 x 0.096403 + 0.680719 tanh(-1 + 0.030780)
+    assert float(states[2]) == pytest.approx(-0.478644723, abs=1e-9)
+    # 0.2 x (-4.48) + 0.5 < 0: nothing but the proposal, and no reset state in it
+    assert float(states[3]) == pytest.approx(-0.999329300, abs=1e-9)  # tanh(-4)
+
+
+def test_the_gru_keeps_its_state_in_float32_under_autocast() -> None:
+    torch.manual_seed(0)
+    layer = keras.Gru(4, 6)
+    sequence = torch.randn(2, 30, 4)
+    for frames in (sequence, sequence.bfloat16()):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = layer(frames)
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, layer(sequence), atol=0.02, rtol=0.02)
+        found.sum().backward()
+    assert layer.weight_state.grad is not None
+    assert bool(layer.weight_state.grad.isfinite().all())
+
+
+def test_torchs_gru_is_another_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even with torch's gates: the reset gate acts elsewhere."""
+    monkeypatch.setattr(keras, "hard_sigmoid", torch.sigmoid)
     torch.manual_seed(0)
     ours, theirs = keras.Gru(4, 4), nn.GRU(4, 4, batch_first=True)
     reset, update, candidate = (slice(i, i + 4) for i in (4, 0, 8))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -48,3 +50,24 @@ def test_a_constant_channel_has_no_deviation_and_a_finite_gradient(pooling: nn.M
     pooled.sum().backward()
     assert sequence.grad is not None
     assert sequence.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("pooling", [StatisticsPooling(), AttentiveStatisticsPooling(3)], ids=["plain", "attentive"])
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_half_precision_overflows_nowhere(pooling: nn.Module, half: str) -> None:
+    """Squares of 300 overflow float16, and the floor of a variance is 0 in it."""
+    kind = getattr(torch, half)
+    torch.manual_seed(0)
+    pooling = copy.deepcopy(pooling).to(kind)
+    sequence = torch.full((1, 3, 5), 2.0, dtype=kind)
+    sequence[:, 1] = torch.tensor([-300.0, 300.0, -300.0, 300.0, 0.0])
+    sequence.requires_grad_()
+    pooled = pooling(sequence)
+    values = pooled.detach().float()
+    assert pooled.dtype == kind
+    assert bool(values.isfinite().all())
+    assert float(values[0, 4]) > 200
+    torch.testing.assert_close(values[0, [0, 2, 3, 5]], torch.tensor([2.0, 2.0, 0.0, 0.0]), atol=0.02, rtol=0)
+    pooled.sum().backward()
+    assert sequence.grad is not None
+    assert bool(sequence.grad.isfinite().all())

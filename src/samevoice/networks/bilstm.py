@@ -18,6 +18,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from samevoice.errors import ModelError
 from samevoice.networks.embedding import EmbeddingNetwork
 from samevoice.networks.keras import initialise, initialise_lstm, unit_length
+from samevoice.networks.options import checked_bands
 
 BANDS = 80
 UNITS = 128
@@ -29,6 +30,9 @@ class BiLstm(EmbeddingNetwork):
 
     Args:
         bands: numbers per frame.
+
+    Raises:
+        ConfigError: there cannot be so many bands.
     """
 
     frontend = "log-mel"
@@ -37,7 +41,7 @@ class BiLstm(EmbeddingNetwork):
     def __init__(self, *, bands: int = BANDS) -> None:
         """Lay out recurrence and dense layer."""
         super().__init__()
-        self.bands = bands
+        self.bands = checked_bands(bands)
         self.lstm = nn.LSTM(bands, UNITS, num_layers=2, batch_first=True, bidirectional=True)
         self.dense = nn.Linear(2 * UNITS, DIMENSION)
         initialise(self)
@@ -74,11 +78,14 @@ def check_lengths(lengths: Tensor, features: Tensor, bands: int) -> None:
     """Refuse lengths that do not fit the features.
 
     Raises:
-        ModelError: not one whole number from 1 to T per utterance.
+        ModelError: not a tensor of one whole number from 1 to T per utterance.
     """
     if features.ndim != 3:
         raise ModelError(f"BiLstm takes features (batch, frames, {bands}), got {tuple(features.shape)}")
     batch, frames = features.shape[:2]
+    wanted = f"BiLstm takes lengths ({batch},), whole numbers from 1 to {frames}"
+    if not isinstance(lengths, Tensor):
+        raise ModelError(f"{wanted}, as a tensor, got {type(lengths).__name__}")
     whole = not (lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool)
     if lengths.shape != (batch,) or not whole or bool(((lengths < 1) | (lengths > frames)).any()):
-        raise ModelError(f"BiLstm takes lengths ({batch},), whole numbers from 1 to {frames}, got {lengths.tolist()}")
+        raise ModelError(f"{wanted}, got {lengths.tolist()}")

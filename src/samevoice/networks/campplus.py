@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from samevoice.networks.dtdnn import GROWTH, DenseBlock, batch_norm, segment_maps
 from samevoice.networks.embedding import EmbeddingNetwork, halved
+from samevoice.networks.options import checked_bands, checked_dimension
 from samevoice.networks.pooling import StatisticsPooling
 
 BANDS = 80
@@ -142,17 +143,20 @@ class CamPlusPlus(EmbeddingNetwork):
     Args:
         dimension: length of an embedding; 192 as published with the weights, 512 in the paper's tables.
         bands: numbers per frame.
+
+    Raises:
+        ConfigError: there cannot be so many bands or dimensions.
     """
 
     frontend = "kaldi-fbank"
     least_frames = 3
     least_batch = 2
 
-    def __init__(self, dimension: int = DIMENSION, *, bands: int = BANDS) -> None:
+    def __init__(self, *, dimension: int = DIMENSION, bands: int = BANDS) -> None:
         """Lay out head and backbone."""
         super().__init__()
-        self.bands = bands
-        self.dimension = dimension
+        self.bands = checked_bands(bands)
+        self.dimension = checked_dimension(dimension)
         self.head = Head()
         self.xvector = Backbone(32 * halved(bands, 3), dimension)
 
@@ -163,7 +167,7 @@ class CamPlusPlus(EmbeddingNetwork):
             features: log mel energies with their mean over time removed, shape (B, T, 80), T >= 3.
 
         Returns:
-            Raw embeddings, not L2-normalised, shape (B, 192).
+            Raw embeddings, not L2-normalised, shape (B, dimension).
 
         Raises:
             ModelError: the features have another shape, or are not finite; one recording alone in training.

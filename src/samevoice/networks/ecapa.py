@@ -21,7 +21,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
+from samevoice.errors import ConfigError
 from samevoice.networks.embedding import EmbeddingNetwork
+from samevoice.networks.options import checked_bands, checked_dimension
 from samevoice.networks.pooling import AttentiveStatisticsPooling, TemporalMean
 
 BANDS = 80
@@ -112,24 +114,30 @@ class EcapaTdnn(EmbeddingNetwork):
     Args:
         channels: C, of all layers up to the aggregation; a multiple of 8.
         bands: numbers per frame.
+        dimension: length of an embedding.
+
+    Raises:
+        ConfigError: the channels do not divide by 8, or there cannot be so many bands or dimensions.
     """
 
     frontend = "kaldi-fbank"
-    dimension = DIMENSION
     least_frames = 2
     least_batch = 2
 
-    def __init__(self, channels: int, *, bands: int = BANDS) -> None:
+    def __init__(self, channels: int, *, bands: int = BANDS, dimension: int = DIMENSION) -> None:
         """Lay out the layers."""
         super().__init__()
-        self.bands = bands
+        self.bands = checked_bands(bands)
+        self.dimension = checked_dimension(dimension)
+        if channels < 1 or channels % SCALE:
+            raise ConfigError(f"channels must be a multiple of {SCALE}, got {channels}")
         self.entry = TimeDelay(bands, channels, 5)
         self.blocks = nn.ModuleList(SeRes2Block(channels, dilation) for dilation in DILATIONS)
         self.aggregate = nn.Conv1d(len(DILATIONS) * channels, AGGREGATED, 1)
         self.pooling = AttentiveStatisticsPooling(AGGREGATED)
         self.bn_pooled = nn.BatchNorm1d(2 * AGGREGATED)
-        self.dense = nn.Linear(2 * AGGREGATED, DIMENSION)
-        self.bn = nn.BatchNorm1d(DIMENSION)
+        self.dense = nn.Linear(2 * AGGREGATED, dimension)
+        self.bn = nn.BatchNorm1d(dimension)
 
     def forward(self, features: Tensor) -> Tensor:
         """Embed a batch of equally long utterances.
@@ -138,7 +146,7 @@ class EcapaTdnn(EmbeddingNetwork):
             features: log mel energies with their mean over time removed, float32, shape (B, T, 80), T >= 2.
 
         Returns:
-            Embeddings, not of unit length, shape (B, 192).
+            Embeddings, not of unit length, shape (B, dimension).
 
         Raises:
             ModelError: the features have another shape, or are not finite; one utterance alone in training.
@@ -154,11 +162,11 @@ class EcapaTdnn(EmbeddingNetwork):
         return embedding
 
 
-def ecapa_512(*, bands: int = BANDS) -> EcapaTdnn:
+def ecapa_512(*, bands: int = BANDS, dimension: int = DIMENSION) -> EcapaTdnn:
     """The smaller of the paper's two networks."""
-    return EcapaTdnn(512, bands=bands)
+    return EcapaTdnn(512, bands=bands, dimension=dimension)
 
 
-def ecapa_1024(*, bands: int = BANDS) -> EcapaTdnn:
+def ecapa_1024(*, bands: int = BANDS, dimension: int = DIMENSION) -> EcapaTdnn:
     """The larger of the paper's two networks."""
-    return EcapaTdnn(1024, bands=bands)
+    return EcapaTdnn(1024, bands=bands, dimension=dimension)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from samevoice.errors import ModelError
 from samevoice.features.cuts import recording_slices
-from samevoice.features.frontend import Frontend, FrontendSpec, build_frontend
+from samevoice.features.frontend import build_frontend
+from samevoice.features.kinds import default_spec
 from samevoice.networks import NETWORKS, build
 from samevoice.networks.embedding import EmbeddingNetwork
 
 SECONDS = 3
-RATES = {"psf-64": 16_000, "log-mel": 48_000, "spectrogram": 22_050, "kaldi-fbank": 16_000}
 FACTS = Path(__file__).with_name("facts.json")
 TABLE = Path(__file__).parents[3] / "docs" / "networks.md"
 
@@ -97,8 +97,8 @@ def count(name: str) -> Facts:
 
 def three_seconds(network: EmbeddingNetwork) -> tuple[int, int, int]:
     """The shape of what a network's own front end makes of 3 s of sound."""
-    rate = RATES[network.frontend]
-    frontend: Frontend = build_frontend(FrontendSpec(network.frontend, rate, network.bands))
+    spec = replace(default_spec(network.frontend), bands=network.bands)
+    frontend, rate = build_frontend(spec), spec.rate
     if network.frames is None:
         return 1, frontend.count(SECONDS * rate), network.bands
     if network.frontend == "spectrogram":

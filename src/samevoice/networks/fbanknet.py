@@ -21,17 +21,15 @@ Source: the seed You-Only-Speak-Once (its code; its README's count fits no publi
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
 from samevoice.networks.embedding import EmbeddingNetwork
+from samevoice.networks.options import MAX_SPEAKERS, checked_whole, checked_word
 
 SIDE = 64  # frames and bands of a slice
-SPEAKERS = 250
-
-Choice = Literal["scores", "pooled"]
+SPEAKERS = 250  # of the seed's corpus, train-clean-100 but one
+EMBEDDINGS = ("scores", "pooled")
 
 
 class Residual(nn.Module):
@@ -56,24 +54,34 @@ class FBankNet(EmbeddingNetwork):
 
     Args:
         channels: of the four stages.
-        embedding: "scores" for the 250 class scores, as the seed's code has it, or "pooled" for what they are
-            computed from, as its figure has it; the parameters are the same.
+        embedding: "scores" for the class scores, as the seed's code has it, or "pooled" for what they are computed
+            from, as its figure has it; the parameters are the same.
+        speakers: how many classes are told apart, at least 2.
+
+    Raises:
+        ConfigError: the embedding or the number of speakers is none of these.
     """
 
     frontend = "psf-64"
     bands = SIDE
     frames = SIDE
 
-    def __init__(self, channels: tuple[int, int, int, int] = (32, 64, 128, 256), embedding: Choice = "scores") -> None:
+    def __init__(
+        self,
+        channels: tuple[int, int, int, int] = (32, 64, 128, 256),
+        *,
+        embedding: str = "scores",
+        speakers: int = SPEAKERS,
+    ) -> None:
         """Lay out the stages and the class scores."""
         super().__init__()
         layers: list[nn.Module] = []
         for inputs, outputs in zip((1, *channels), channels, strict=False):
             layers += [nn.Conv2d(inputs, outputs, 5, stride=2, padding=2), Residual(outputs)]
         self.stages = nn.Sequential(*layers)
-        self.classifier = nn.Linear(channels[-1], SPEAKERS)
-        self.embedding = embedding
-        self.dimension = SPEAKERS if embedding == "scores" else channels[-1]
+        self.classifier = nn.Linear(channels[-1], checked_whole("speakers", speakers, 2, MAX_SPEAKERS))
+        self.embedding = checked_word("embedding", embedding, EMBEDDINGS)
+        self.dimension = speakers if embedding == "scores" else channels[-1]
 
     def pooled(self, features: Tensor) -> Tensor:
         """The mean of the last stage over time and bands: (B, 64, 64) -> (B, 256)."""
@@ -82,7 +90,7 @@ class FBankNet(EmbeddingNetwork):
         return pooled
 
     def scores(self, features: Tensor) -> Tensor:
-        """Class scores for the cross-entropy stage, whatever the embedding: (B, 64, 64) -> (B, 250)."""
+        """Class scores for the cross-entropy stage, whatever the embedding: (B, 64, 64) -> (B, speakers)."""
         scores: Tensor = self.classifier(self.pooled(features))
         return scores
 
@@ -93,7 +101,7 @@ class FBankNet(EmbeddingNetwork):
             features: mel energies normalised per frame (psf-64), float32, shape (B, 64, 64).
 
         Returns:
-            Embeddings, not of unit length, shape (B, 250) or (B, 256).
+            Embeddings, not of unit length, shape (B, speakers) or (B, 256).
 
         Raises:
             ModelError: the features have another shape, or are not finite.
@@ -101,6 +109,6 @@ class FBankNet(EmbeddingNetwork):
         return self.scores(features) if self.embedding == "scores" else self.pooled(features)
 
 
-def small() -> FBankNet:
+def small(*, embedding: str = "scores", speakers: int = SPEAKERS) -> FBankNet:
     """The plan of channels that has exactly 20,890 trainable parameters with 250 class scores."""
-    return FBankNet((20, 8, 12, 4))
+    return FBankNet((20, 8, 12, 4), embedding=embedding, speakers=speakers)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from samevoice.networks.embedding import EmbeddingNetwork, halved
 from samevoice.networks.keras import Gru, HalvingConvolution, batch_norm, clipped_relu, initialise, rows, unit_length
+from samevoice.networks.options import checked_bands
 
 BANDS = 64
 CHANNELS = 64
@@ -32,6 +33,9 @@ class GruNet(EmbeddingNetwork):
 
     Args:
         bands: numbers per frame.
+
+    Raises:
+        ConfigError: there cannot be so many bands.
     """
 
     frontend = "psf-64"
@@ -40,7 +44,7 @@ class GruNet(EmbeddingNetwork):
     def __init__(self, *, bands: int = BANDS) -> None:
         """Lay out convolution, recurrence and affine layer."""
         super().__init__()
-        self.bands = bands
+        self.bands = checked_bands(bands)
         self.conv = HalvingConvolution(1, CHANNELS, 5)
         self.bn = batch_norm(CHANNELS)
         self.recurrence = nn.Sequential(Gru(halved(bands, 1) * CHANNELS, UNITS), Gru(UNITS, UNITS), Gru(UNITS, UNITS))

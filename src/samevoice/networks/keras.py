@@ -11,8 +11,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
+from samevoice.networks.precision import at_least_single
+
 CLIP = 20.0
 EPSILON = 1e-12
+SLOPE, MIDDLE = 0.2, 0.5  # of the hard sigmoid
 
 
 class HalvingConvolution(nn.Conv2d):
@@ -49,6 +52,7 @@ def rows(image: Tensor) -> Tensor:
     return image.permute(0, 2, 3, 1).flatten(2)
 
 
+@at_least_single
 def unit_length(vectors: Tensor) -> Tensor:
     """Divide each row by its length; a row of zeros stays zero."""
     return vectors / vectors.square().sum(dim=-1, keepdim=True).clamp(min=EPSILON).sqrt()
@@ -85,7 +89,9 @@ def initialise_lstm(lstm: nn.LSTM) -> None:
 class Gru(nn.Module):
     """A gated recurrent layer whose reset gate acts *before* the recurrent product, with one bias per gate.
 
-    torch's own acts behind the product and has two biases: a near variant, not the same function.
+    torch's own acts behind the product and has two biases: a near variant, not the same function. Nor are the gates
+    logistic: the default was `recurrent_activation="hard_sigmoid"` until TensorFlow 2.0 changed it together with
+    `reset_after`. What the seed's own call says is not on record, so both are taken as Keras had them then.
 
     Source: Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder", EMNLP 2014, equations 5 to 8;
     Keras' `GRU(reset_after=False)`, whose order of gates (update, reset, candidate) the tensors keep.
@@ -110,14 +116,20 @@ class Gru(nn.Module):
         return _recur(sequence, self.weight_input, self.weight_state, self.bias)
 
 
+def hard_sigmoid(values: Tensor) -> Tensor:
+    """Keras' straight line for the logistic function: 0.2 x + 0.5, between 0 and 1 (torch's own has another slope)."""
+    return (SLOPE * values + MIDDLE).clamp(0.0, 1.0)
+
+
 def _recur(sequence: Tensor, weight_input: Tensor, weight_state: Tensor, bias: Tensor) -> Tensor:
     """The recurrence, one frame after the other."""
     hidden = weight_state.shape[1]
     gates, candidate = weight_state[: 2 * hidden], weight_state[2 * hidden :]
-    state = sequence.new_zeros(len(sequence), hidden)
+    state = bias.new_zeros(len(sequence), hidden)
     states = []
-    for given in F.linear(sequence, weight_input, bias).unbind(dim=1):  # every frame's input in one product
-        update, reset = torch.sigmoid(given[:, : 2 * hidden] + F.linear(state, gates)).chunk(2, dim=1)
+    # Every frame's input in one product; under autocast only products are in half precision, the state is not.
+    for given in F.linear(sequence, weight_input, bias).to(state.dtype).unbind(dim=1):
+        update, reset = hard_sigmoid(given[:, : 2 * hidden] + F.linear(state, gates)).chunk(2, dim=1)
         proposed = torch.tanh(given[:, 2 * hidden :] + F.linear(reset * state, candidate))
         state = torch.lerp(proposed, state, update)
         states.append(state)
@@ -144,6 +156,9 @@ class _TracedGru(torch.autograd.Function):
             g.op("Unsqueeze", weight_input, first),
             g.op("Unsqueeze", weight_state, first),
             g.op("Unsqueeze", biases, first),
+            activations_s=["HardSigmoid", "Tanh"],
+            activation_alpha_f=[SLOPE],
+            activation_beta_f=[MIDDLE],
             hidden_size_i=weight_state.type().sizes()[1],
             outputs=2,
         )

@@ -8,12 +8,32 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from samevoice.networks.precision import at_least_single
+
 FLOOR = 1e-12  # of a variance, so that its square root has a finite gradient where a channel is constant
 
 
 def deviation(variance: Tensor) -> Tensor:
     """The square root of a variance, shape unchanged; never less than 1e-6, but where it is traced for export."""
     return (variance if torch.onnx.is_in_onnx_export() else variance.clamp(min=FLOOR)).sqrt()
+
+
+@at_least_single
+def statistics(sequence: Tensor) -> Tensor:
+    """Means and unbiased deviations over the last axis: (B, C, T) -> (B, 2 C)."""
+    mean = sequence.mean(dim=-1, keepdim=True)
+    # Written out, because ONNX has no operator for the unbiased deviation.
+    squares = (sequence - mean).square().sum(dim=-1)
+    spread = deviation(squares / (sequence.shape[-1] - 1))
+    return torch.cat([mean.squeeze(-1), spread], dim=-1)
+
+
+@at_least_single
+def weighted_statistics(weights: Tensor, sequence: Tensor) -> Tensor:
+    """Weighted means and deviations over the last axis: twice (B, C, T) -> (B, 2 C)."""
+    mean = (weights * sequence).sum(dim=-1, keepdim=True)  # (3)
+    variance = (weights * (sequence - mean).square()).sum(dim=-1)  # (4), centred so that it is never negative
+    return torch.cat([mean.squeeze(-1), deviation(variance)], dim=-1)
 
 
 class TemporalMean(nn.Module):
@@ -39,11 +59,7 @@ class StatisticsPooling(nn.Module):
         Returns:
             Shape (B, 2 C): all means, then all deviations.
         """
-        mean = sequence.mean(dim=-1, keepdim=True)
-        # Written out, because ONNX has no operator for the unbiased deviation.
-        squares = (sequence - mean).square().sum(dim=-1)
-        spread = deviation(squares / (sequence.shape[-1] - 1))
-        return torch.cat([mean.squeeze(-1), spread], dim=-1)
+        return statistics(sequence)
 
 
 class AttentiveStatisticsPooling(nn.Module):
@@ -78,6 +94,4 @@ class AttentiveStatisticsPooling(nn.Module):
         context = self.context(sequence).unsqueeze(-1).expand(-1, -1, sequence.shape[-1])
         scores = self.weights(torch.tanh(self.shared(torch.cat([sequence, context], dim=1))))  # (1)
         weights = torch.softmax(scores, dim=-1)  # (2)
-        mean = (weights * sequence).sum(dim=-1, keepdim=True)  # (3)
-        variance = (weights * (sequence - mean).square()).sum(dim=-1)  # (4), centred so that it is never negative
-        return torch.cat([mean.squeeze(-1), deviation(variance)], dim=-1)
+        return weighted_statistics(weights, sequence)

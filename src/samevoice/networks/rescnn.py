@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from samevoice.networks.embedding import EmbeddingNetwork, halved
 from samevoice.networks.keras import HalvingConvolution, batch_norm, clipped_relu, initialise, rows, unit_length
+from samevoice.networks.options import checked_bands
 
 BANDS = 64
 DIMENSION = 512
@@ -106,6 +107,9 @@ class ResCnn(EmbeddingNetwork):
         channels: of each stage.
         block: makes a residual block of so many channels.
         bands: numbers per frame.
+
+    Raises:
+        ConfigError: there cannot be so many bands.
     """
 
     frontend = "psf-64"
@@ -120,7 +124,7 @@ class ResCnn(EmbeddingNetwork):
     ) -> None:
         """Lay out the stages and the affine layer."""
         super().__init__()
-        self.bands = bands
+        self.bands = checked_bands(bands)
         inputs = (1, *channels[:-1])
         self.stages = nn.Sequential(*(Stage(*pair, block) for pair in zip(inputs, channels, strict=True)))
         self.affine = nn.Linear(halved(bands, len(channels)) * channels[-1], DIMENSION)

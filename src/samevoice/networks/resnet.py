@@ -20,6 +20,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
 from samevoice.networks.embedding import EmbeddingNetwork, halved
+from samevoice.networks.options import checked_bands, checked_dimension
 from samevoice.networks.pooling import StatisticsPooling
 
 BANDS = 80
@@ -59,16 +60,20 @@ class ResNet34(EmbeddingNetwork):
 
     Args:
         bands: numbers per frame.
+        dimension: length of an embedding.
+
+    Raises:
+        ConfigError: there cannot be so many bands or dimensions.
     """
 
     frontend = "kaldi-fbank"
-    dimension = DIMENSION
     least_frames = 9  # two are left for the deviation behind three halvings
 
-    def __init__(self, *, bands: int = BANDS) -> None:
+    def __init__(self, *, bands: int = BANDS, dimension: int = DIMENSION) -> None:
         """Lay out the stages."""
         super().__init__()
-        self.bands = bands
+        self.bands = checked_bands(bands)
+        self.dimension = checked_dimension(dimension)
         width = STAGES[0][1]
         self.conv = nn.Conv2d(1, width, 3, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(width)
@@ -77,7 +82,7 @@ class ResNet34(EmbeddingNetwork):
             self.stages.append(stage(blocks, width, channels, stride=1 if index == 0 else 2))
             width = channels
         self.pooling = StatisticsPooling()
-        self.dense = nn.Linear(2 * width * halved(bands, len(STAGES) - 1), DIMENSION)
+        self.dense = nn.Linear(2 * width * halved(bands, len(STAGES) - 1), dimension)
 
     def forward(self, features: Tensor) -> Tensor:
         """Embed a batch of equally long utterances.
@@ -86,7 +91,7 @@ class ResNet34(EmbeddingNetwork):
             features: log mel energies with their mean over time removed, float32, shape (B, T, 80), T >= 9.
 
         Returns:
-            Embeddings, not of unit length, shape (B, 256).
+            Embeddings, not of unit length, shape (B, dimension).
 
         Raises:
             ModelError: the features have another shape, or are not finite.

@@ -19,12 +19,13 @@ from __future__ import annotations
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from samevoice.errors import ModelError
+from samevoice.errors import ConfigError, ModelError
 from samevoice.networks.embedding import EmbeddingNetwork
+from samevoice.networks.options import checked_dropout, checked_word
 
 SIDE = 227  # frames and bands of a picture
 DIMENSION = 512
-POOLED_BANDS = 57  # ceil(227 / 4)
+HEADS = ("cross-entropy", "contrastive")
 
 
 def convolution(channels: int, out: int) -> nn.Sequential:
@@ -41,13 +42,21 @@ class Spectrum(nn.Module):
 
 
 class PictureNetwork(EmbeddingNetwork):
-    """What all builds share: pictures in, convolutions, then a stack that makes the embedding."""
+    """What all builds share: pictures in, convolutions, then a stack that makes the embedding.
+
+    Args:
+        side: frames and bands of a picture; the front end makes no other than 227.
+    """
 
     frontend = "spectrogram"
-    bands = SIDE
-    frames = SIDE
     maps: nn.Module
     stack: nn.Module
+
+    def __init__(self, side: int) -> None:
+        """Remember the size of a picture."""
+        super().__init__()
+        self.bands = side
+        self.frames = side
 
     def forward(self, features: Tensor) -> Tensor:
         """Embed pictures.
@@ -70,19 +79,25 @@ class SpectrogramNet(PictureNetwork):
     """The cross-entropy version: 235,370 trainable parameters, or 211,064,682 as the seed has it.
 
     Args:
+        side: frames and bands of a picture.
         faithful: flatten the maps, as the seed does, instead of pooling them; needs 844 MB.
         dropout: share of the embedding that is zeroed in training, in [0, 1); one run of the seed had 0.3.
+
+    Raises:
+        ConfigError: the dropout is no such share.
     """
 
     dimension = DIMENSION
 
-    def __init__(self, *, faithful: bool = False, dropout: float = 0.0) -> None:
+    def __init__(self, side: int = SIDE, *, faithful: bool = False, dropout: float = 0.0) -> None:
         """Lay out the tower and the head that compares two embeddings."""
-        super().__init__()
+        super().__init__(side)
         self.maps = nn.Sequential(convolution(1, 4), convolution(4, 8))
-        inputs = 8 * SIDE * SIDE if faithful else 8 * POOLED_BANDS
+        inputs = 8 * side * side if faithful else 8 * ((side + 2) // 4)
         pooling = nn.Identity() if faithful else Spectrum()
-        self.stack = nn.Sequential(pooling, nn.Flatten(), nn.Linear(inputs, DIMENSION), nn.ReLU(), nn.Dropout(dropout))
+        self.stack = nn.Sequential(
+            pooling, nn.Flatten(), nn.Linear(inputs, DIMENSION), nn.ReLU(), nn.Dropout(checked_dropout(dropout))
+        )
         self.head = nn.Linear(DIMENSION, 2)
 
     def compare(self, first: Tensor, second: Tensor) -> Tensor:
@@ -106,18 +121,39 @@ class SpectrogramNet(PictureNetwork):
 
 
 class ContrastiveSpectrogramNet(PictureNetwork):
-    """The contrastive version: one more convolution and three dense layers; 206,370,465 trainable parameters."""
+    """The contrastive version: one more convolution and three dense layers; 206,370,465 trainable parameters.
+
+    Args:
+        side: frames and bands of a picture.
+    """
 
     dimension = 5
 
-    def __init__(self) -> None:
+    def __init__(self, side: int = SIDE) -> None:
         """Lay out the tower; its distance is Euclidean, so there is no head."""
-        super().__init__()
+        super().__init__(side)
         self.maps = nn.Sequential(convolution(1, 4), convolution(4, 8), convolution(8, 8))
-        hidden = nn.Sequential(nn.Linear(8 * SIDE * SIDE, 500), nn.ReLU(), nn.Linear(500, 500), nn.ReLU())
+        hidden = nn.Sequential(nn.Linear(8 * side * side, 500), nn.ReLU(), nn.Linear(500, 500), nn.ReLU())
         self.stack = nn.Sequential(nn.Flatten(), hidden, nn.Linear(500, self.dimension))
 
 
-def faithful() -> SpectrogramNet:
-    """The seed's network with its 211,064,682 trainable parameters."""
-    return SpectrogramNet(faithful=True)
+def pooled(*, dropout: float = 0.0) -> SpectrogramNet:
+    """The build with pooling; 235,370 trainable parameters."""
+    return SpectrogramNet(dropout=dropout)
+
+
+def faithful(*, head: str = "cross-entropy", dropout: float = 0.0) -> PictureNetwork:
+    """The seed's networks: 211,064,682 trainable parameters with the cross-entropy head, 206,370,465 without one.
+
+    Args:
+        head: "cross-entropy" over two embeddings, or "contrastive" for embeddings whose distance is Euclidean.
+        dropout: as `SpectrogramNet`; the contrastive version has none.
+
+    Raises:
+        ConfigError: the head is none of these, or the dropout does not fit it.
+    """
+    if checked_word("head", head, HEADS) == "cross-entropy":
+        return SpectrogramNet(faithful=True, dropout=dropout)
+    if checked_dropout(dropout) > 0:
+        raise ConfigError(f"dropout must be 0 with the contrastive head, got {dropout!r}")
+    return ContrastiveSpectrogramNet()
