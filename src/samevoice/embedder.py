@@ -26,7 +26,7 @@ from samevoice.models.embedding import Embedding
 from samevoice.models.encoder import Encoder
 from samevoice.runtime import default_threads
 from samevoice.speech.listening import Heard, Progress, listen
-from samevoice.speech.vad import RATE, SileroVad, VoiceActivityDetector
+from samevoice.speech.vad import SileroVad, VoiceActivityDetector
 from samevoice.windows import Plan, cut_windows, plan_windows
 
 DEFAULT_MODEL = "campplus"
@@ -94,8 +94,6 @@ class Model:
         """Open the network and build the front end that its card prescribes."""
         if card.frontend is None or card.window is None:
             raise ModelError(f"{card.name}: is a {card.kind} model, not one for speaker embeddings; choose another")
-        if card.frontend.rate != RATE:
-            raise ModelError(f"{card.name}: works at {card.frontend.rate} Hz; this version supports {RATE} Hz only")
         self.card = card
         self._window: Window = card.window
         self._frontend: Frontend = build_frontend(card.frontend)
@@ -108,7 +106,8 @@ class Model:
         Raises:
             AudioError: the recording cannot be read.
         """
-        return listen(audio, self._detector, name=name, quality=self.card.resampler, progress=progress)
+        rate, quality = self._frontend.spec.rate, self.card.resampler
+        return listen(audio, self._detector, name=name, rate=rate, quality=quality, progress=progress)
 
     def embed(self, audio: Source, *, name: str | None = None, progress: Progress | None = None) -> Embedding:
         """The embedding of all speech in a recording, taken to be of one person.
@@ -211,8 +210,10 @@ class Model:
     def _plan(self, heard: Heard) -> Plan:
         """The windows of a recording, if it holds enough speech."""
         plan = plan_windows(heard, self._frontend, self._window)
-        have, need = min(heard.speech.duration, heard.samples / RATE), self.card.min_speech
-        if plan.length == 0 or have < need:
+        have = min(heard.speech.duration, heard.samples / heard.rate)
+        frames, hop = self._encoder.frames or 1, self._frontend.hop / heard.rate
+        need = max(self.card.min_speech, frames * hop)
+        if plan.length < frames or have < self.card.min_speech:
             raise NotEnoughSpeech(heard.recording.info.name, have, need, heard.report.warnings)
         return plan
 

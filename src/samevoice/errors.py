@@ -49,9 +49,10 @@ class NotEnoughSpeech(SamevoiceError):
 
     def __init__(self, name: str, have: float, need: float, warnings: tuple[str, ...] = ()) -> None:
         """Compose the sentence from the recording's name and the seconds found and needed."""
-        found = math.floor(10 * have) / 10  # never rounded up to what is needed
-        missing = max(need - found, 0.1)
-        super().__init__(f"{name}: {found} s of speech found, at least {need:.1f} s needed; add {missing:.1f} s more")
+        found = math.floor(10 * have) / 10  # rounded away from each other, so that they never look equal
+        least = math.ceil(round(10 * need, 6)) / 10
+        missing = max(least - found, 0.1)
+        super().__init__(f"{name}: {found} s of speech found, at least {least} s needed; add {missing:.1f} s more")
         self.name = name
         self.have = have
         self.need = need

@@ -30,7 +30,6 @@ from samevoice.evaluation.plots import check_picture, draw_matrix
 from samevoice.models.embedding import Embedding
 from samevoice.scoring.cosine import cosine_matrix
 from samevoice.scoring.decision import DEFAULT_PRIOR, SENTENCES, Decision, check_options, decide
-from samevoice.speech.vad import RATE
 from samevoice.verification import calibration_of
 
 
@@ -75,7 +74,7 @@ def compare(
         name = opened.card.name
         check_options(calibration_of(opened), far=None, threshold=threshold, prior=DEFAULT_PRIOR, model=name)
     if style is Format.pairs and not json:
-        announce(paths)
+        announce(paths, opened.card.rate)
     good, errors = embed_files(opened, paths)
     if len(good) < 2:
         raise ConfigError(f"{len(good)} usable recordings of {len(paths)}; give at least two")
@@ -131,7 +130,7 @@ def decide_pairs(
     }
 
 
-def announce(paths: list[str]) -> None:
+def announce(paths: list[str], wanted: int) -> None:
     """The head of the line format of SpeechIdentity: names, rates and what is resampled."""
     out.print(f"Comparing {[Path(path).name for path in paths]}", markup=False)
     for path in paths:
@@ -142,8 +141,8 @@ def announce(paths: list[str]) -> None:
         except SamevoiceError:
             continue  # told once, with the reason, when it is embedded
         out.print(f"Processing {Path(path).name} with sample rate of {rate}", markup=False)
-        if rate != RATE:
-            out.print(f"Resampling to {RATE}", markup=False)
+        if rate != wanted:
+            out.print(f"Resampling to {wanted}", markup=False)
 
 
 def print_pairs(names: list[str], decisions: dict[tuple[int, int], Decision]) -> None:

@@ -18,7 +18,7 @@ from samevoice.audio.waveform import Waveform
 from samevoice.speech.timeline import Timeline
 from samevoice.speech.vad import RATE, VoiceActivityDetector
 
-KEPT_SECONDS = 300.0  # of 16 kHz sound that is kept instead of decoded again: 19 MB
+KEPT_SECONDS = 300.0  # of sound that is kept instead of decoded again: 19 MB at 16 kHz
 
 Progress = Callable[[float], None]
 
@@ -32,6 +32,7 @@ class Heard:
         speech: where somebody speaks.
         report: what the audio doctor says.
         level_dbfs: level of the whole recording.
+        rate: the working rate, in Hz.
         samples: how many there are at the working rate.
         kept: the sound at the working rate, or None when it was too long to keep.
     """
@@ -40,6 +41,7 @@ class Heard:
     speech: Timeline
     report: AudioReport
     level_dbfs: float
+    rate: int
     samples: int
     kept: tuple[Waveform, ...] | None
 
@@ -48,7 +50,7 @@ class Heard:
         if self.kept is not None:
             return self.kept
         mono = (mix(block) for block in self.recording.blocks())
-        return waveforms(mono, self.recording.info.rate, RATE, quality)
+        return waveforms(mono, self.recording.info.rate, self.rate, quality)
 
 
 def listen(
@@ -56,6 +58,7 @@ def listen(
     detector: VoiceActivityDetector,
     *,
     name: str | None = None,
+    rate: int = RATE,
     quality: str = QUALITY,
     progress: Progress | None = None,
 ) -> Heard:
@@ -65,6 +68,7 @@ def listen(
         audio: anything `open_recording` takes.
         detector: finds the speech.
         name: what to call the recording in messages.
+        rate: the working rate, in Hz, at which the sound is wanted in the second walk; the detector has its own.
         quality: name of the resampling filter.
         progress: is told the fraction done, in [0, 1], where the header gives a duration.
 
@@ -78,16 +82,16 @@ def listen(
 
     def passing() -> Iterator[Waveform]:
         nonlocal kept, samples
-        for block in waveforms(meter.watch(recording.blocks()), recording.info.rate, RATE, quality):
+        for block in waveforms(meter.watch(recording.blocks()), recording.info.rate, rate, quality):
             samples += len(block.samples)
             if kept is not None:
                 kept.append(block)
-            if samples > KEPT_SECONDS * RATE:
+            if samples > KEPT_SECONDS * rate:
                 kept = None
             yield block
             if progress and recording.info.declared:
-                progress(min(samples / RATE / recording.info.declared, 1.0))
+                progress(min(samples / rate / recording.info.declared, 1.0))
 
-    speech = detector(passing())
+    speech = detector(waveforms((block.samples for block in passing()), rate, RATE, quality))
     report = meter.report(speech.covers(meter.frame_times), speech.duration)
-    return Heard(recording, speech, report, meter.level_dbfs, samples, None if kept is None else tuple(kept))
+    return Heard(recording, speech, report, meter.level_dbfs, rate, samples, None if kept is None else tuple(kept))
