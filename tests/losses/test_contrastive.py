@@ -8,7 +8,10 @@ import torch
 from loss_oracles import contrastive, cross_entropy, gradient, linear
 
 from samevoice.errors import ConfigError, ModelError
+from samevoice.losses import build
 from samevoice.losses.contrastive import Contrastive, SiameseCrossEntropy
+from samevoice.networks import build as build_network
+from samevoice.networks.spectrogramnet import SpectrogramNet
 
 LABELS = [0, 1, 2, 3, 4, 0, 1, 0, 5, 6]  # pairs 0 and 1 are the same, pairs 2 to 4 are not
 
@@ -62,12 +65,45 @@ def test_seed_siamese_does_not_know_the_sides_and_has_the_seeds_size() -> None:
     assert torch.equal(loss.logits(first, second), loss.logits(second, first))
 
 
-def test_siamese_trains_the_head_it_is_given() -> None:
+def test_siamese_trains_the_head_it_is_given_and_does_not_own_it() -> None:
     head = torch.nn.Linear(4, 2)
     loss = SiameseCrossEntropy(4, head)
-    assert [id(item) for item in loss.parameters()] == [id(item) for item in head.parameters()]
+    loss(torch.randn(6, 4), torch.tensor([0, 1, 2, 0, 1, 1])).backward()
+    assert head.weight.grad is not None
+    assert head.weight.grad.any()
+    assert list(loss.parameters()) == []  # an optimiser over network and loss meets each weight once
+    assert loss.state_dict() == {}
     with pytest.raises(ConfigError, match="head must lead from 5 numbers to 2, this one leads from 4 to 2"):
         SiameseCrossEntropy(5, head)
+    for wrong in (5, True, torch.nn.Conv1d(4, 2, 1)):
+        with pytest.raises(ConfigError, match=r"head must be a torch.nn.Linear from 4 numbers to 2, got"):
+            build("siamese", {"dimension": 4, "head": wrong})  # type: ignore[dict-item]
+
+
+def test_seed_siamese_trains_what_spectrogramnet_compares_with() -> None:
+    torch.manual_seed(0)
+    network = build_network("spectrogramnet-pooled")
+    loss = build("siamese", network=network)
+    assert isinstance(loss, SiameseCrossEntropy)
+    assert loss.head is network.head
+    first, second = torch.randn(2, 6, 512)
+    assert isinstance(network, SpectrogramNet)
+    before = network.compare(first, second)
+    assert torch.equal(loss.logits(first, second), before)
+    optimiser = torch.optim.SGD([*network.parameters(), *loss.parameters()], lr=0.1)
+    loss(torch.cat([first, second]), torch.zeros(12, dtype=torch.int64)).backward()
+    optimiser.step()
+    gained = network.compare(first, second) - before
+    assert (gained[:, 1] > gained[:, 0]).all()  # all pairs were the same
+
+
+@pytest.mark.parametrize("name", ["bilstm", "campplus"])
+def test_siamese_brings_a_head_for_networks_that_have_none(name: str) -> None:
+    network = build_network(name)
+    loss = build("siamese", network=network)
+    assert isinstance(loss, SiameseCrossEntropy)
+    assert loss.head.in_features == network.dimension
+    assert sorted(loss.state_dict()) == ["head.bias", "head.weight"]
 
 
 def test_siamese_learns_to_tell_pairs() -> None:

@@ -1,17 +1,16 @@
-"""Softmax and its margins against pytorch-metric-learning, numpy and the shape of their curves."""
+"""Softmax with margins against pytorch-metric-learning, numpy and the shape of their curves."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
-from loss_oracles import cross_entropy, gradient, linear
 from pytorch_metric_learning import losses as peers
 
 from samevoice.errors import ConfigError, ModelError
-from samevoice.losses.margin import AamSoftmax, AmSoftmax, Softmax, SubcentreAam
+from samevoice.losses.margin import AamSoftmax, AmSoftmax, SubcentreAam
+from samevoice.losses.softmax import Softmax
 
 DIMENSION, SPEAKERS = 16, 7
 
@@ -20,30 +19,6 @@ def batch(seed: int, rows: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
     random = torch.Generator().manual_seed(seed)
     labels = torch.randint(SPEAKERS, (rows,), generator=random)
     return torch.randn(rows, DIMENSION, generator=random) * 3, labels
-
-
-@pytest.mark.parametrize("normalise", [False, True])
-def test_softmax_equals_its_definition(normalise: bool) -> None:
-    torch.manual_seed(0)
-    loss = Softmax(4, 3, normalise)
-    weight, bias = (item.detach().double().numpy() for item in loss.head.parameters())
-    rows, labels = np.random.default_rng(2).standard_normal((5, 4)), [0, 2, 1, 1, 0]
-
-    def oracle(at: np.ndarray) -> float:
-        unit = at / np.linalg.norm(at, axis=1, keepdims=True)
-        return cross_entropy(linear(unit if normalise else at, weight, bias), labels)
-
-    embeddings = torch.tensor(rows, dtype=torch.float32, requires_grad=True)
-    found = loss(embeddings, torch.tensor(labels))
-    found.backward()
-    assert found.item() == pytest.approx(oracle(rows), abs=1e-5)
-    assert embeddings.grad is not None
-    np.testing.assert_allclose(embeddings.grad.numpy(), gradient(oracle, rows), atol=1e-5)
-
-
-def test_seed_softmax_head_of_251_speakers_has_the_seeds_size() -> None:
-    """24,301,051 parameters of the classifier less 24,172,288 of the network."""
-    assert sum(item.numel() for item in Softmax(512, 251).parameters()) == 24_301_051 - 24_172_288
 
 
 @pytest.mark.parametrize("scale", [1.0, 30.0])

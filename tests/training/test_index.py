@@ -24,6 +24,7 @@ def test_a_speakers_utterances_lie_side_by_side(labels: list[int]) -> None:
         expected = [row for row, label in enumerate(labels) if label == speaker]
         assert index.order[start : start + count].tolist() == expected
         assert (index.owners[start : start + count] == position).all()
+    assert index.speakers[index.positions].tolist() == labels
     assert set(index.alone.tolist()) == {label for label in labels if labels.count(label) == 1}
     assert set(index.speakers[index.with_partner].tolist()) == {label for label in labels if labels.count(label) > 1}
 
@@ -35,7 +36,7 @@ def test_the_index_keeps_a_copy_that_nobody_can_change() -> None:
     labels[0] = 9
     assert index.labels.tolist() == [3, 1, 3]
     assert index.digest == before
-    for array in (index.labels, index.order, index.counts):
+    for array in (index.labels, index.positions, index.order, index.counts):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 5
 

@@ -79,9 +79,9 @@ def test_a_state_of_something_else_is_refused(kind: str) -> None:
         ConfigError, match=r"has data '.*', this one '.*'; build the sampler with the data and settings"
     ):
         KINDS[kind](corpus(4, 7, 2, 1, 5, 3, 9, 2, seed=1), 0).restore(state)
-    for broken in ({}, {**state, "batch": -1}, {**state, "batch": "3"}, {**state, "batch": None}):
+    for broken in ({}, {**state, "batch": -1}, {**state, "batch": "3"}, {**state, "batch": None}, None, 3, [state]):
         with pytest.raises(ConfigError, match="saved state"):
-            KINDS[kind](INDEX, 0).restore(broken)
+            KINDS[kind](INDEX, 0).restore(broken)  # type: ignore[arg-type]
 
 
 def test_settings_are_part_of_the_state() -> None:

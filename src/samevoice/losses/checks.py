@@ -1,4 +1,4 @@
-"""What every loss asks of its input before it computes: shapes, types, lengths, options.
+"""What every loss asks of its input before it computes: shapes, types, lengths.
 
 Knows: the layout of a batch. Does not know: any loss.
 """
@@ -10,14 +10,30 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from samevoice.errors import ConfigError, ModelError
+from samevoice.errors import ModelError
 
 SHORTEST = 1e-6  # the length below which the seeds' normalisation no longer divides: sqrt(1e-12), spec 1.5
 LONGEST = 1e12  # squares and sums over a batch still fit float32
 
 
+def checked_tensor(name: str, value: object, wanted: str) -> Tensor:
+    """A torch tensor.
+
+    Raises:
+        ModelError: it is something else.
+    """
+    if not isinstance(value, Tensor):
+        raise ModelError(f"{name} must be a torch tensor {wanted}, got {type(value).__name__}")
+    return value
+
+
+def holds_whole_numbers(values: Tensor) -> bool:
+    """Whether its numbers are integers; truth values are not."""
+    return not (values.is_floating_point() or values.is_complex() or values.dtype == torch.bool)
+
+
 def checked_embeddings(embeddings: Tensor, *, dimension: int | None = None, directed: bool = True) -> Tensor:
-    """Embeddings that a loss can work on, as float32.
+    """Embeddings that a loss can work on, as float32; while a model is compiled, their values are not looked at.
 
     Args:
         embeddings: any floating-point type, shape (N, d), N and d >= 1.
@@ -28,11 +44,11 @@ def checked_embeddings(embeddings: Tensor, *, dimension: int | None = None, dire
         The same values as float32, shape (N, d), with the gradient path kept.
 
     Raises:
-        ModelError: wrong shape or type; a row that is NaN, infinite or as long as 1e12; a zero vector (shorter than
-            1e-6) where a direction is needed.
+        ModelError: no tensor; wrong shape or type; a row that is NaN, infinite or as long as 1e12; a zero vector
+            (shorter than 1e-6) where a direction is needed.
     """
-    shape = tuple(embeddings.shape)
     expected = f"(N, {dimension or 'd'})"
+    shape = tuple(checked_tensor("embeddings", embeddings, f"of shape {expected}").shape)
     fits = embeddings.ndim == 2 and 0 not in shape and dimension in {None, shape[-1]}
     if not fits or not embeddings.is_floating_point():
         raise ModelError(
@@ -40,6 +56,8 @@ def checked_embeddings(embeddings: Tensor, *, dimension: int | None = None, dire
             f"of shape {shape}"
         )
     single = embeddings.float()
+    if torch.compiler.is_compiling():  # a look at the values would break the graph
+        return single
     lengths = torch.linalg.vector_norm(single.detach(), dim=1)
     if not bool((lengths < LONGEST).all()):  # NaN compares false
         row = int((~(lengths < LONGEST)).nonzero()[0])
@@ -57,7 +75,7 @@ def checked_embeddings(embeddings: Tensor, *, dimension: int | None = None, dire
 
 
 def checked_labels(labels: Tensor, embeddings: Tensor, *, speakers: int | None = None) -> Tensor:
-    """Labels that fit the embeddings, on their device.
+    """Labels that fit the embeddings, on their device; while a model is compiled, their values are not looked at.
 
     Args:
         labels: speaker numbers, any integer type, shape (N,).
@@ -68,22 +86,25 @@ def checked_labels(labels: Tensor, embeddings: Tensor, *, speakers: int | None =
         The labels as int64, shape (N,).
 
     Raises:
-        ModelError: wrong shape, type or range.
+        ModelError: no tensor; wrong shape, type or range.
     """
     rows = len(embeddings)
-    whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
-    if tuple(labels.shape) != (rows,) or not whole:
+    checked_tensor("labels", labels, f"of integers, shape ({rows},)")
+    if tuple(labels.shape) != (rows,) or not holds_whole_numbers(labels):
         raise ModelError(
             f"labels must be integers of shape ({rows},), one per row of the embeddings, got {labels.dtype} of shape "
             f"{tuple(labels.shape)}"
         )
-    if speakers is not None and bool(((labels < 0) | (labels >= speakers)).any()):
-        low, high = int(labels.min()), int(labels.max())
+    numbers = labels.to(embeddings.device, torch.int64)
+    if speakers is None or torch.compiler.is_compiling():
+        return numbers
+    if bool(((numbers < 0) | (numbers >= speakers)).any()):
+        low, high = int(numbers.min()), int(numbers.max())
         raise ModelError(
-            f"labels of shape ({rows},) must lie in 0..{speakers - 1}, got {low}..{high}; build the loss for as many "
-            f"speakers as the training set holds"
+            f"labels of shape ({rows},) must lie in 0..{speakers - 1}, got {low}..{high}; build what makes the "
+            f"scores for as many speakers as the training set holds"
         )
-    return labels.to(embeddings.device, torch.int64)
+    return numbers
 
 
 def split(rows: Tensor, parts: Sequence[str]) -> tuple[Tensor, ...]:
@@ -106,27 +127,3 @@ def split(rows: Tensor, parts: Sequence[str]) -> tuple[Tensor, ...]:
             f"number of rows that divides by {count}"
         )
     return rows.chunk(count)
-
-
-def checked_number(name: str, value: float, *, above: float | None = None, low: float = 0, high: float = 1e6) -> float:
-    """A setting that lies in low <= value <= high and, where `above` is given, value > above.
-
-    Raises:
-        ConfigError: it does not, or it is no number.
-    """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not low <= value <= high or (above is not None and value <= above):
-        least = f"above {above:g}" if above is not None else f"at least {low:g}"
-        raise ConfigError(f"{name} must be a number {least} and at most {high:g}, got {value!r}")
-    return float(value)
-
-
-def checked_size(name: str, value: int, least: int = 1) -> int:
-    """A whole number of at least `least`.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return value

@@ -8,18 +8,23 @@ Knows: the two losses of SpectrogramNet. Does not know: how pairs are drawn.
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
 from samevoice.errors import ConfigError
-from samevoice.losses.checks import checked_embeddings, checked_labels, checked_number, checked_size, split
+from samevoice.losses import Layout
+from samevoice.losses.base import Loss, in_float32
+from samevoice.losses.checks import checked_embeddings, checked_labels, split
+from samevoice.losses.options import checked_number, checked_size
 from samevoice.losses.triplet import distance
 
 PAIR = ("first sides", "second sides")
 
 
-class Contrastive(nn.Module):
+class Contrastive(Loss):
     """Mean of D^2 over same pairs and max(0, m - D)^2 over different pairs, D the Euclidean distance.
 
     Args:
@@ -32,10 +37,13 @@ class Contrastive(nn.Module):
         Mapping", CVPR 2006, equation 4 without its factor 1/2.
     """
 
+    layout: ClassVar[Layout] = "pairs"
+
     def __init__(self, margin: float = 2.0) -> None:
         super().__init__()
         self.margin = checked_number("margin", margin, above=0)
 
+    @in_float32
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The loss of B pairs.
 
@@ -54,29 +62,42 @@ class Contrastive(nn.Module):
         return torch.where(same, apart, F.relu(self.margin - apart)).square().mean()
 
 
-class SiameseCrossEntropy(nn.Module):
+class SiameseCrossEntropy(Loss):
     """Mean cross-entropy of a linear layer on |a - b| with two outputs, 0 = different and 1 = same.
 
     |a - b| does not know which side is which, so swapping the sides changes nothing.
 
     Args:
         dimension: d, numbers per embedding.
-        head: a linear layer d -> 2 to train, such as the one SpectrogramNet brings along; a fresh one when left out.
+        head: the layer d -> 2 of the network to train, as SpectrogramNet has one for `compare`. It stays the
+            network's: it is trained and saved with that, and is not among the parameters of the loss. When left out
+            the loss owns a fresh one, started as torch does.
+
+    Attributes:
+        head: the layer that is trained, whoever owns it.
 
     Raises:
-        ConfigError: the dimension is not a whole number above 0, or the head has another size.
+        ConfigError: the dimension is not a whole number above 0, or the head is no linear layer of that size.
 
     Source: SpectrogramNet, cross-entropy version (512 -> 2: 1,026 parameters).
     """
 
+    layout: ClassVar[Layout] = "pairs"
+    head: nn.Linear
+
     def __init__(self, dimension: int, head: nn.Linear | None = None) -> None:
         super().__init__()
-        self.head = head or nn.Linear(checked_size("dimension", dimension), 2)
-        if (self.head.in_features, self.head.out_features) != (dimension, 2):
-            raise ConfigError(
-                f"head must lead from {dimension} numbers to 2, this one leads from {self.head.in_features} to "
-                f"{self.head.out_features}"
-            )
+        checked_size("dimension", dimension)
+        if head is None:
+            self.head = nn.Linear(dimension, 2)
+        else:
+            object.__setattr__(self, "head", _checked_head(head, dimension))  # unseen by torch: not owned
+
+    @classmethod
+    def brought_by(cls, network: nn.Module) -> dict[str, Any]:
+        """The dimension, and the head where the network compares two embeddings with one."""
+        brought = super().brought_by(network)
+        return {**brought, "head": network.head} if hasattr(network, "compare") else brought
 
     def logits(self, first: Tensor, second: Tensor) -> Tensor:
         """Evidence for "different" and for "same", before the softmax.
@@ -91,6 +112,7 @@ class SiameseCrossEntropy(nn.Module):
         evidence: Tensor = self.head((first - second).abs())
         return evidence
 
+    @in_float32
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The loss of B pairs.
 
@@ -107,6 +129,18 @@ class SiameseCrossEntropy(nn.Module):
         points = checked_embeddings(embeddings, dimension=self.head.in_features, directed=False)
         first, second, same = _pairs(points, labels)
         return F.cross_entropy(self.logits(first, second), same.long())
+
+
+def _checked_head(head: nn.Linear, dimension: int) -> nn.Linear:
+    """A linear layer from so many numbers to 2."""
+    if not isinstance(head, nn.Linear):
+        raise ConfigError(f"head must be a torch.nn.Linear from {dimension} numbers to 2, got {type(head).__name__}")
+    if (head.in_features, head.out_features) != (dimension, 2):
+        raise ConfigError(
+            f"head must lead from {dimension} numbers to 2, this one leads from {head.in_features} to "
+            f"{head.out_features}"
+        )
+    return head
 
 
 def _pairs(points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:

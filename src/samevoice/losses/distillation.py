@@ -11,10 +11,12 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
 from samevoice.errors import ModelError
-from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_size
+from samevoice.losses.base import Loss, in_float32
+from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_tensor
+from samevoice.losses.options import checked_size
 
 
-class _Distillation(nn.Module):
+class _Distillation(Loss):
     """The sizes, and a linear map without bias from the student's to the teacher's where they differ."""
 
     def __init__(self, dimension: int, teacher_dimension: int) -> None:
@@ -28,7 +30,8 @@ class _Distillation(nn.Module):
     def compared(self, embeddings: Tensor, teacher: Tensor, *, directed: bool) -> tuple[Tensor, Tensor]:
         """Both as float32 of shape (N, teacher_dimension); only the student carries a gradient."""
         points = checked_embeddings(embeddings, dimension=self.dimension, directed=directed)
-        targets = checked_embeddings(teacher.detach(), dimension=self.teacher_dimension, directed=directed)
+        given = checked_tensor("the teacher's embeddings", teacher, f"of shape (N, {self.teacher_dimension})")
+        targets = checked_embeddings(given.detach(), dimension=self.teacher_dimension, directed=directed)
         if len(points) != len(targets):
             raise ModelError(
                 f"the teacher's embeddings must have shape ({len(points)}, {self.teacher_dimension}), one row per "
@@ -48,6 +51,7 @@ class CosineDistillation(_Distillation):
         ConfigError: a size is not a whole number above 0.
     """
 
+    @in_float32
     def forward(self, embeddings: Tensor, teacher: Tensor) -> Tensor:
         """The loss of a batch.
 
@@ -76,6 +80,7 @@ class MseDistillation(_Distillation):
         ConfigError: a size is not a whole number above 0.
     """
 
+    @in_float32
     def forward(self, embeddings: Tensor, teacher: Tensor) -> Tensor:
         """The loss of a batch.
 

@@ -1,7 +1,7 @@
-"""Losses that classify the training speakers: softmax, and its forms with a margin on the unit sphere.
+"""Losses that classify the training speakers with a margin on the unit sphere.
 
-Symbols: theta = angle between an embedding and a speaker's weight vector, m = margin, s = scale. In all margin forms
-both are divided by their length, the logits are s cos(theta), and only the true speaker's logit is made smaller.
+Symbols: theta = angle between an embedding and a speaker's weight vector, m = margin, s = scale. In all of them both
+are divided by their length, the logits are s cos(theta), and only the true speaker's logit is made smaller.
 
 Knows: the class weights and the margins. Does not know: which speakers there are.
 """
@@ -14,48 +14,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_labels, checked_number, checked_size
+from samevoice.losses.base import Loss, in_float32
+from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_labels
+from samevoice.losses.options import checked_number, checked_size
 
 
-class Softmax(nn.Module):
-    """Mean cross-entropy of a linear layer with bias, one output per speaker.
-
-    Args:
-        dimension: d, numbers per embedding.
-        speakers: number of training speakers, at least 2.
-        normalise: divide each embedding by its length first, as Walleclipse's pre-training does.
-
-    Raises:
-        ConfigError: a size is too small.
-
-    Source: the pre-training heads of Deep Speaker (philipperemy: as it is; Walleclipse: normalised) and FBankNet.
-    """
-
-    def __init__(self, dimension: int, speakers: int, normalise: bool = False) -> None:
-        super().__init__()
-        self.head = nn.Linear(checked_size("dimension", dimension), checked_size("speakers", speakers, 2))
-        self.normalise = normalise
-
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """The loss of a batch in any order.
-
-        Args:
-            embeddings: shape (N, d); zero vectors only without `normalise`.
-            labels: speaker numbers in 0..speakers-1, shape (N,).
-
-        Returns:
-            float32, shape ().
-
-        Raises:
-            ModelError: wrong shape, a label out of range, NaN, or a zero vector that had to be normalised.
-        """
-        points = checked_embeddings(embeddings, dimension=self.head.in_features, directed=self.normalise)
-        if self.normalise:
-            points = F.normalize(points, dim=1, eps=SHORTEST)
-        return F.cross_entropy(self.head(points), checked_labels(labels, points, speakers=self.head.out_features))
-
-
-class AmSoftmax(nn.Module):
+class AmSoftmax(Loss):
     """Additive margin on the cosine: the true speaker's logit is s (cos(theta) - m).
 
     Args:
@@ -97,6 +61,7 @@ class AmSoftmax(nn.Module):
         """What stands in for the true speaker's cosine, shape unchanged."""
         return cosine - self.margin
 
+    @in_float32
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The loss of a batch in any order.
 

@@ -14,10 +14,12 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
 from samevoice.errors import ModelError
-from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_labels, checked_number
+from samevoice.losses.base import Loss, in_float32
+from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_labels
+from samevoice.losses.options import checked_number
 
 
-class _ScaledSoftmax(nn.Module):
+class _ScaledSoftmax(Loss):
     """w cos + b with learnable w and b; w is kept as its logarithm, so no step can make it negative."""
 
     def __init__(self, scale: float, offset: float) -> None:
@@ -56,6 +58,7 @@ class Ge2eLoss(_ScaledSoftmax):
     def __init__(self, scale: float = 10.0, offset: float = -5.0) -> None:
         super().__init__(scale, offset)
 
+    @in_float32
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The loss of a batch in any order.
 
@@ -102,6 +105,7 @@ class AngularPrototypical(_ScaledSoftmax):
     def __init__(self, scale: float = 10.0, offset: float = -5.0) -> None:
         super().__init__(scale, offset)
 
+    @in_float32
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The loss of a batch in any order.
 

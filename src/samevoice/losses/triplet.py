@@ -8,17 +8,22 @@ Source: Schroff et al., "FaceNet", CVPR 2015; Li et al., "Deep Speaker", arXiv 1
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
-from torch import Tensor, nn
+from torch import Tensor
 
 from samevoice.errors import ConfigError, ModelError
-from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_labels, checked_number, split
+from samevoice.losses import Layout
+from samevoice.losses.base import Loss, in_float32
+from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_labels, split
+from samevoice.losses.options import checked_flag, checked_number
 
 TRIPLET = ("anchors", "positives", "negatives")
 
 
-class CosineTriplet(nn.Module):
+class CosineTriplet(Loss):
     """max(0, s(a,n) - s(a,p) + m), which is the same number as max(0, d(a,p) - d(a,n) + m) with d = 1 - s.
 
     When all embeddings are equal, the loss is m (mean) or B m (sum); a loss that stays there has collapsed.
@@ -33,13 +38,16 @@ class CosineTriplet(nn.Module):
         ConfigError: the margin or the reduction is none of these.
     """
 
+    layout: ClassVar[Layout] = "triplets"
+
     def __init__(self, margin: float = 0.2, reduction: str = "mean") -> None:
         super().__init__()
         self.margin = checked_number("margin", margin, above=0, high=2)
-        if reduction not in {"mean", "sum"}:
+        if reduction not in ("mean", "sum"):  # not a set: an option may be of any kind
             raise ConfigError(f"reduction must be mean or sum, got {reduction!r}")
         self.reduction = reduction
 
+    @in_float32
     def forward(self, embeddings: Tensor, labels: Tensor | None = None) -> Tensor:
         """The loss of B triplets.
 
@@ -67,7 +75,7 @@ class CosineTriplet(nn.Module):
         return terms.mean() if self.reduction == "mean" else terms.sum()
 
 
-class SemiHardTriplet(nn.Module):
+class SemiHardTriplet(Loss):
     """max(0, d(a,p) - d(a,n) + m) over every ordered pair of one speaker, with a negative that is not too hard.
 
     The mean is taken over all ordered pairs (a, p), a != p, of equal label. n is chosen by `semi_hard_negatives`. A
@@ -78,7 +86,7 @@ class SemiHardTriplet(nn.Module):
         normalise: divide each embedding by its length first; only needed by networks that do not end in it.
 
     Raises:
-        ConfigError: the margin is not above 0.
+        ConfigError: the margin is not above 0, or `normalise` is not true or false.
 
     Source: SpeechIdentity; Schroff et al., section 3.2.
     """
@@ -86,8 +94,9 @@ class SemiHardTriplet(nn.Module):
     def __init__(self, margin: float = 1.0, normalise: bool = False) -> None:
         super().__init__()
         self.margin = checked_number("margin", margin, above=0)
-        self.normalise = normalise
+        self.normalise = checked_flag("normalise", normalise)
 
+    @in_float32
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The loss of a batch in any order.
 

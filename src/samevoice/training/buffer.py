@@ -12,8 +12,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from samevoice.losses.options import checked_size
 from samevoice.training.index import Rows, UtteranceIndex
-from samevoice.training.sampler import Sampler, fits, whole
+from samevoice.training.sampler import Sampler, fits
 
 
 class BufferSampler(Sampler):
@@ -33,11 +34,11 @@ class BufferSampler(Sampler):
     Source: SpeechIdentity (tf.data: shuffle 3,840, batch 384, drop remainder).
     """
 
-    kind: ClassVar[str] = "shuffle-buffer"
+    kind: ClassVar[str] = "buffer"
 
     def __init__(self, index: UtteranceIndex, batch: int = 384, buffer: int = 3840, *, seed: int = 0) -> None:
-        whole("batch", batch, 1)
-        whole("buffer", buffer, 1)
+        checked_size("batch", batch, 1)
+        checked_size("buffer", buffer, 1)
         super().__init__(index, seed, {"size": batch, "buffer": buffer})
         fits("batch", batch, len(index), "utterances")
         self.batch = batch

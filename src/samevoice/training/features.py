@@ -20,6 +20,7 @@ from samevoice.features import logmel, psf
 from samevoice.features.framing import BLOCK, periodic_hann
 from samevoice.features.frontend import FrontendSpec, build_frontend
 from samevoice.features.mel import mel_triangles
+from samevoice.losses.checks import holds_whole_numbers
 
 
 class FrontendTwin(nn.Module, ABC):
@@ -74,8 +75,7 @@ class FrontendTwin(nn.Module, ABC):
         # A few recordings at once: spectra that outgrow the processor's cache take three times as long.
         groups = torch.split(frames, max(1, BLOCK // most))
         features = torch.cat([self._describe(group) for group in groups]).masked_fill(~valid, 0.0)
-        features = self._normalise(features, counts[:, None, None])
-        return features.masked_fill(~valid, 0.0).float(), counts
+        return self._normalise(features, counts[:, None, None]).masked_fill(~valid, 0.0).float(), counts
 
     @property
     def _kind(self) -> str:
@@ -85,8 +85,9 @@ class FrontendTwin(nn.Module, ABC):
     def _counts(self, lengths: Tensor, samples: Tensor) -> Tensor:
         """Frames of each recording, on the device of the samples."""
         batch, longest = samples.shape
-        if lengths.shape != (batch,) or not ((lengths > 0) & (lengths <= longest)).all() or not batch:
-            raise AudioError(f"{self._kind}: lengths do not fit samples {batch, longest}; give (batch,) from 1 to n")
+        whole = isinstance(lengths, Tensor) and holds_whole_numbers(lengths)
+        if not whole or lengths.shape != (batch,) or not ((lengths > 0) & (lengths <= longest)).all() or not batch:
+            raise AudioError(f"{self._kind}: lengths do not fit samples {batch, longest}; give integers (batch,), 1..n")
         counts = [self.frontend.count(length) for length in lengths.tolist()]
         if not min(counts):
             raise AudioError(f"{self._kind}: a recording holds no frame; give at least {self.frontend.width} samples")

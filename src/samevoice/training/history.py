@@ -6,7 +6,6 @@ Knows: a bounded memory and its age. Does not know: networks, how the embeddings
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.errors import ConfigError, ModelError
+from samevoice.losses.options import checked_size
 from samevoice.training.index import Rows
-from samevoice.training.sampler import State, whole
+from samevoice.training.sampler import State
+
+DAMAGED = "the saved history of embeddings is damaged; go back to an older checkpoint"
+ROUNDING = 1e-3  # how far a length saved in float32 may be from 1
 
 
 class EmbeddingHistory:
@@ -33,7 +36,7 @@ class EmbeddingHistory:
     """
 
     def __init__(self, capacity: int = 6400) -> None:
-        self.capacity = whole("history", capacity, 1)
+        self.capacity = checked_size("history", capacity, 1)
         self.rows: Rows = np.empty(0, dtype=np.int64)
         self.embeddings: NDArray[np.float32] = np.empty((0, 0), dtype=np.float32)
 
@@ -45,8 +48,12 @@ class EmbeddingHistory:
             embeddings: as the network gives them now, shape (k, d), d always the same.
 
         Raises:
-            ModelError: wrong shape, NaN, infinity, or a zero vector.
+            ModelError: no numpy array of floats; wrong shape, NaN, infinity, or a zero vector.
         """
+        if not isinstance(embeddings, np.ndarray) or embeddings.dtype.kind != "f":
+            raise ModelError(
+                f"embeddings must be a numpy array of floats of shape ({len(rows)}, d), got {type(embeddings).__name__}"
+            )
         expected = (len(rows), self.embeddings.shape[1] if len(self.rows) else "d")
         if embeddings.ndim != 2 or embeddings.shape[0] != len(rows) or expected[1] not in {"d", embeddings.shape[1]}:
             raise ModelError(f"embeddings must have shape ({expected[0]}, {expected[1]}), got {embeddings.shape}")
@@ -70,6 +77,31 @@ class EmbeddingHistory:
             "embeddings": base64.b64encode(self.embeddings.astype("<f4").tobytes()).decode(),
         }
 
+    def read(self, state: Mapping[str, Any]) -> tuple[Rows, NDArray[np.float32]]:
+        """What a saved state holds; changes nothing.
+
+        Args:
+            state: what `state` gave, possibly after a trip through JSON.
+
+        Returns:
+            Utterance numbers, shape (m,), and embeddings, shape (m, d).
+
+        Raises:
+            ConfigError: it is damaged, or holds more than the capacity.
+        """
+        try:
+            rows = np.array([checked_size("utterance", row, 0) for row in state["rows"]], dtype=np.int64)
+            values = np.frombuffer(base64.b64decode(state["embeddings"], validate=True), dtype="<f4")
+            embeddings = values.reshape(len(rows), -1 if len(rows) else 0).astype(np.float32)
+        except (KeyError, TypeError, ValueError, OverflowError, ConfigError) as error:
+            raise ConfigError(DAMAGED) from error
+        lengths = np.linalg.norm(embeddings.astype(np.float64), axis=1)
+        if len(np.unique(rows)) < len(rows) or not np.all(abs(lengths - 1) < ROUNDING):  # NaN compares false
+            raise ConfigError(DAMAGED)
+        if len(rows) > self.capacity:
+            raise ConfigError(f"the saved history holds {len(rows)} utterances, this one {self.capacity}; enlarge it")
+        return rows, embeddings
+
     def restore(self, state: Mapping[str, Any]) -> None:
         """Remember exactly what was saved.
 
@@ -77,14 +109,6 @@ class EmbeddingHistory:
             state: what `state` gave, possibly after a trip through JSON.
 
         Raises:
-            ConfigError: it is damaged, or holds more than the capacity.
+            ConfigError: it is damaged, or holds more than the capacity; what was remembered stays.
         """
-        try:
-            rows = np.array(state["rows"], dtype=np.int64)
-            values = np.frombuffer(base64.b64decode(state["embeddings"], validate=True), dtype="<f4")
-            embeddings = values.reshape(len(rows), -1 if len(rows) else 0).astype(np.float32)
-        except (KeyError, TypeError, ValueError, OverflowError, binascii.Error) as error:
-            raise ConfigError("the saved history of embeddings is damaged; go back to an older checkpoint") from error
-        if len(rows) > self.capacity:
-            raise ConfigError(f"the saved history holds {len(rows)} utterances, this one {self.capacity}; enlarge it")
-        self.rows, self.embeddings = rows, embeddings
+        self.rows, self.embeddings = self.read(state)

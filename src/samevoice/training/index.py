@@ -25,6 +25,8 @@ class UtteranceIndex:
 
     Attributes:
         speakers: the distinct labels, ascending, shape (S,). A speaker's *position* is its place in here.
+        positions: position of the speaker of each utterance, in 0..S-1, shape (n,): the labels that losses over
+            training speakers need.
         order: utterances, those of one speaker together, ascending within a speaker, shape (n,).
         owners: position of the speaker of each entry of `order`, shape (n,).
         starts: where each speaker begins in `order`, shape (S,).
@@ -36,6 +38,7 @@ class UtteranceIndex:
 
     labels: Rows
     speakers: Rows = field(init=False)
+    positions: Rows = field(init=False)
     order: Rows = field(init=False)
     owners: Rows = field(init=False)
     starts: Rows = field(init=False)
@@ -54,6 +57,7 @@ class UtteranceIndex:
         found = {
             "labels": labels,
             "speakers": speakers,
+            "positions": positions,
             "order": order,
             "owners": positions[order],
             "starts": np.cumsum(counts) - counts,

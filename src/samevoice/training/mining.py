@@ -7,6 +7,9 @@ Each step of training is four lines:
     batch = next(sampler)                              # 3 B utterances
     loss = ...                                         # a triplet loss on the batch
 
+A batch depends on everything recorded before it, not on its number alone. The state to save with a step is the one that
+`state` gives right after that step's `next(sampler)`; a trainer that prepares steps ahead keeps one for each.
+
 Knows: the choice. Does not know: networks, losses. Not for: a network that has learnt nothing yet; start with random
 triplets or softmax.
 """
@@ -20,10 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.errors import ConfigError
+from samevoice.losses import Layout
+from samevoice.losses.options import checked_size
 from samevoice.training.history import EmbeddingHistory
 from samevoice.training.index import Rows, UtteranceIndex
 from samevoice.training.pk import PkSampler
-from samevoice.training.sampler import Sampler, State, fits, whole
+from samevoice.training.sampler import Sampler, State, fits
 
 
 class MinedTripletSampler(Sampler):
@@ -49,10 +54,15 @@ class MinedTripletSampler(Sampler):
         ConfigError: fewer than two speakers with two utterances, or sizes that do not fit the data or each other.
 
     Source: Walleclipse's Deep Speaker (640 candidates, history 6,400, 16 anchors x 2) and cuongnm5's (100, 1,000,
-        6 x 2), with each anchor compared by its own row of similarities, which theirs is not.
+        6 x 2), with each anchor compared by its own row of similarities, which theirs is not. Other differences from
+        Walleclipse: candidates are random pairs of utterances of different speakers, where theirs come two consecutive
+        ones at a time from a pointer that rolls through each shuffled speaker; the history holds one entry per
+        utterance, the newest, where theirs is a ring of 10 sets in which an utterance can stand several times;
+        anchors are different utterances, where theirs are random ones of 16 drawn speakers.
     """
 
     kind: ClassVar[str] = "mined-triplets"
+    layout: ClassVar[Layout] = "triplets"
 
     def __init__(
         self,
@@ -64,9 +74,9 @@ class MinedTripletSampler(Sampler):
         history: int = 6400,
         seed: int = 0,
     ) -> None:
-        whole("triplets", triplets, 1)
-        whole("per_anchor", per_anchor, 1)
-        whole("speakers", speakers, 2)
+        checked_size("triplets", triplets, 1)
+        checked_size("per_anchor", per_anchor, 1)
+        checked_size("speakers", speakers, 2)
         settings = {"triplets": triplets, "per_anchor": per_anchor, "speakers": speakers, "history": history}
         super().__init__(index, seed, settings)
         if triplets % per_anchor:
@@ -93,7 +103,7 @@ class MinedTripletSampler(Sampler):
 
         Raises:
             ConfigError: there are no such utterances.
-            ModelError: wrong shape, NaN, infinity, or a zero vector.
+            ModelError: no numpy array of floats; wrong shape, NaN, infinity, or a zero vector.
         """
         self._known(rows)
         self.history.add(rows, embeddings)
@@ -116,24 +126,33 @@ class MinedTripletSampler(Sampler):
         """Where the sampler stands, its candidates and its history, as plain JSON."""
         return {**super().state(), "candidates": self.candidates.state(), "remembered": self.history.state()}
 
+    def check(self, state: Mapping[str, Any]) -> None:
+        """Refuse a state that `restore` cannot take, candidates and history included; changes nothing."""
+        super().check(state)
+        self.candidates.check(state.get("candidates", {}))
+        self._known(self.history.read(state.get("remembered", {}))[0])
+
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a saved state, with the embeddings remembered then.
+        """Go on from a saved state, with the embeddings remembered then. All of it or nothing.
 
         Args:
             state: what `state` gave, possibly after a trip through JSON.
 
         Raises:
-            ConfigError: it was saved by another sampler, with other settings or other data, or it is damaged.
+            ConfigError: it was saved by another sampler, with other settings or other data, or it is damaged; the
+                sampler stands where it stood.
         """
         super().restore(state)
-        self.candidates.restore(state.get("candidates", {}))
-        self.history.restore(state.get("remembered", {}))
-        self._known(self.history.rows)
+        self.candidates.restore(state["candidates"])
+        self.history.restore(state["remembered"])
 
     def _known(self, rows: Rows) -> None:
         """Refuse numbers that are no utterances of the index."""
-        if rows.ndim != 1 or rows.dtype.kind not in "iu" or np.any((rows < 0) | (rows >= len(self.index))):
-            raise ConfigError(f"utterances must be whole numbers in 0..{len(self.index) - 1} of shape (k,)")
+        whole = isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind in "iu"
+        if not whole or np.any((rows < 0) | (rows >= len(self.index))):
+            raise ConfigError(
+                f"utterances must be whole numbers in 0..{len(self.index) - 1} of shape (k,), as a numpy array"
+            )
 
 
 def hardest_triplets(embeddings: NDArray[np.float32], labels: Rows, anchors: Rows, per_anchor: int = 1) -> Rows:

@@ -10,8 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from samevoice.losses import Layout
+from samevoice.losses.options import checked_size
 from samevoice.training.index import Rows, UtteranceIndex
-from samevoice.training.sampler import Sampler, fits, whole
+from samevoice.training.sampler import Sampler, fits
 
 
 class PairSampler(Sampler):
@@ -32,10 +34,11 @@ class PairSampler(Sampler):
     Source: SpectrogramNet.
     """
 
-    kind: ClassVar[str] = "siamese-pairs"
+    kind: ClassVar[str] = "pairs"
+    layout: ClassVar[Layout] = "pairs"
 
     def __init__(self, index: UtteranceIndex, pairs: int = 256, *, seed: int = 0) -> None:
-        whole("pairs", pairs, 1)
+        checked_size("pairs", pairs, 1)
         super().__init__(index, seed, {"pairs": pairs})
         usable = self._needs_partners()
         fits("pairs", pairs, len(index), "utterances")

@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from samevoice.losses.options import checked_size
 from samevoice.training.index import Rows, UtteranceIndex
-from samevoice.training.sampler import Sampler, fits, whole
+from samevoice.training.sampler import Sampler, fits
 
 
 class PkSampler(Sampler):
@@ -31,11 +32,11 @@ class PkSampler(Sampler):
     Source: Schroff et al., "FaceNet", CVPR 2015, section 3.2; what SpeechIdentity's batches lack.
     """
 
-    kind: ClassVar[str] = "p-x-k"
+    kind: ClassVar[str] = "pxk"
 
     def __init__(self, index: UtteranceIndex, speakers: int = 48, clips: int = 8, *, seed: int = 0) -> None:
-        whole("speakers", speakers, 2)
-        whole("clips", clips, 2)
+        checked_size("speakers", speakers, 2)
+        checked_size("clips", clips, 2)
         super().__init__(index, seed, {"speakers": speakers, "clips": clips})
         self._usable = self._needs_partners()
         fits("speakers", speakers, len(self._usable), "speakers with two utterances")

@@ -1,7 +1,9 @@
 """What all samplers share: an endless, seeded row of batches that can be left and taken up again.
 
 Batch k is a function of data, settings, seed and k alone: each batch has a random generator of its own. A trainer that
-fetches batches ahead can therefore save the number of batches it has *used* and lose none.
+fetches batches ahead can therefore save the number of batches it has *used* and lose none. Mined triplets are the
+exception: their batch k also depends on the history, that is on every embedding recorded before it. A trainer that
+fetches those ahead must keep what `state` gives right after each batch, and save the one of the last batch it used.
 
 Knows: seeds, counting, saving. Does not know: what a batch looks like.
 """
@@ -17,6 +19,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from samevoice.errors import ConfigError
+from samevoice.losses import Layout
+from samevoice.losses.options import checked_size
 from samevoice.training.index import Rows, UtteranceIndex
 
 logger = logging.getLogger(__name__)
@@ -33,6 +37,8 @@ class Sampler(ABC):
         settings: what else decides the batches, for the saved state.
 
     Attributes:
+        kind: its name in `SAMPLERS`.
+        layout: how the rows of its batches are arranged; "any" if in no order that a loss could need.
         index: the corpus.
         excluded: labels of speakers that cannot be used because they have a single utterance; also logged.
 
@@ -41,9 +47,10 @@ class Sampler(ABC):
     """
 
     kind: ClassVar[str]
+    layout: ClassVar[Layout] = "any"
 
     def __init__(self, index: UtteranceIndex, seed: int, settings: Mapping[str, int | bool]) -> None:
-        whole("seed", seed, 0)
+        checked_size("seed", seed, 0)
         self.index = index
         self.excluded: Rows = index.speakers[:0]
         self._identity: State = {"sampler": self.kind, "data": index.digest, "seed": seed, **settings}
@@ -72,8 +79,8 @@ class Sampler(ABC):
         """Where the sampler stands, as plain JSON; `batch` is how many batches it has given."""
         return {**self._identity, "batch": self._batch}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a saved state: the next batches are those that would have come then.
+    def check(self, state: Mapping[str, Any]) -> None:
+        """Refuse a state that `restore` cannot take; changes nothing.
 
         Args:
             state: what `state` gave, possibly after a trip through JSON.
@@ -81,13 +88,31 @@ class Sampler(ABC):
         Raises:
             ConfigError: it was saved by another sampler, with other settings or other data, or it is damaged.
         """
+        if not isinstance(state, Mapping):
+            raise ConfigError(
+                f"the saved state of the sampler must be what `state` gave, got {type(state).__name__}; go back to an "
+                f"older checkpoint"
+            )
         for name, here in self._identity.items():
             if state.get(name) != here:
                 raise ConfigError(
                     f"the saved state of the sampler has {name} {state.get(name)!r}, this one {here!r}; build the "
                     f"sampler with the data and settings it was saved with"
                 )
-        self._batch = whole("batch in the saved state of the sampler", state.get("batch"), 0)
+        checked_size("batch in the saved state of the sampler", state.get("batch"), 0)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state: the next batches are those that would have come then. All of it or nothing.
+
+        Args:
+            state: what `state` gave, possibly after a trip through JSON.
+
+        Raises:
+            ConfigError: it was saved by another sampler, with other settings or other data, or it is damaged; the
+                sampler stands where it stood.
+        """
+        self.check(state)
+        self._batch = state["batch"]
 
     def _needs_partners(self) -> Rows:
         """Positions of the speakers with two or more utterances; the others are put into `excluded` and logged."""
@@ -118,17 +143,6 @@ def needs_two_speakers(index: UtteranceIndex) -> None:
         raise ConfigError(
             "the data hold 1 speaker, so there is no negative; add recordings of at least one other person"
         )
-
-
-def whole(name: str, value: object, least: int) -> int:
-    """A whole number of at least `least`.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return value
 
 
 def fits(name: str, value: int, limit: int, unit: str) -> None:

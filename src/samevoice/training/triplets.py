@@ -9,8 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from samevoice.losses import Layout
+from samevoice.losses.options import checked_flag, checked_size
 from samevoice.training.index import Rows, UtteranceIndex
-from samevoice.training.sampler import Sampler, fits, whole
+from samevoice.training.sampler import Sampler, fits
 
 
 class TripletSampler(Sampler):
@@ -26,15 +28,18 @@ class TripletSampler(Sampler):
         seed: whole number >= 0.
 
     Raises:
-        ConfigError: fewer than two speakers, nobody with two utterances, or B larger than the data allow.
+        ConfigError: fewer than two speakers, nobody with two utterances, B larger than the data allow, or an option of
+            another kind.
 
     Source: voice-embeddings, Walleclipse's and philipperemy's Deep Speaker.
     """
 
     kind: ClassVar[str] = "random-triplets"
+    layout: ClassVar[Layout] = "triplets"
 
     def __init__(self, index: UtteranceIndex, triplets: int = 32, *, distinct: bool = False, seed: int = 0) -> None:
-        whole("triplets", triplets, 1)
+        checked_size("triplets", triplets, 1)
+        checked_flag("distinct", distinct)
         super().__init__(index, seed, {"triplets": triplets, "distinct": distinct})
         self._usable = self._needs_partners()
         if distinct:

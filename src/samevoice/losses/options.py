@@ -1,0 +1,95 @@
+"""Things that are built by name with options from a recipe, and the checks of those options.
+
+Knows: registries, kinds and ranges of numbers. Does not know: any loss, torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from inspect import Parameter, signature
+from typing import Any, TypeVar
+
+from samevoice.errors import ConfigError
+
+Built = TypeVar("Built")
+
+
+def registered(what: str, name: str, homes: Mapping[str, str]) -> Any:
+    """The class behind a name.
+
+    Args:
+        what: what the registry holds, for the message.
+        name: a key of the registry.
+        homes: the registry, name -> "module:Class".
+
+    Raises:
+        ConfigError: nothing has that name, or torch is not installed.
+    """
+    if name not in homes:
+        raise ConfigError(f"{what} {name!r} is unknown; use one of {', '.join(sorted(homes))}")
+    module, _, attribute = homes[name].partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except ImportError as error:
+        raise ConfigError(f"{what} {name!r} needs torch; install it with: pip install 'samevoice[train]'") from error
+
+
+def with_options(
+    what: str, make: Callable[..., Built], options: Mapping[str, Any], fixed: Mapping[str, Any] | None = None
+) -> Built:
+    """Call a class with options by name.
+
+    Args:
+        what: what is built and how it is called, for the message.
+        make: the class.
+        options: arguments that a recipe may give.
+        fixed: arguments that it may not.
+
+    Raises:
+        ConfigError: an option is unknown or missing, or the class refuses its value.
+    """
+    fixed = fixed or {}
+    named = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+    known = {key: one for key, one in signature(make).parameters.items() if one.kind in named and key not in fixed}
+    takes = f"{what} takes {', '.join(known) or 'no options'}"
+    if unknown := [key for key in options if key not in known]:
+        raise ConfigError(f"{takes}; got {unknown[0]!r}")
+    if missing := [key for key, one in known.items() if one.default is one.empty and key not in options]:
+        raise ConfigError(f"{takes}; {missing[0]!r} is missing")
+    return make(**fixed, **options)
+
+
+def checked_number(name: str, value: float, *, above: float | None = None, low: float = 0, high: float = 1e6) -> float:
+    """A setting that lies in low <= value <= high and, where `above` is given, value > above.
+
+    Raises:
+        ConfigError: it does not, or it is no number.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not low <= value <= high or (above is not None and value <= above):
+        least = f"above {above:g}" if above is not None else f"at least {low:g}"
+        raise ConfigError(f"{name} must be a number {least} and at most {high:g}, got {value!r}")
+    return float(value)
+
+
+def checked_size(name: str, value: object, least: int = 1) -> int:
+    """A whole number of at least `least`.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return value
+
+
+def checked_flag(name: str, value: object) -> bool:
+    """True or false; the word "false" is neither.
+
+    Raises:
+        ConfigError: it is none of the two.
+    """
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} must be true or false, got {value!r}")
+    return value
