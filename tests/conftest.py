@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import settings
 
 from samevoice.audio.waveform import Waveform
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 RATE = 16_000
+
+settings.register_profile("samevoice", deadline=None)  # no test fails for want of time
+settings.load_profile("samevoice")
 
 
 @pytest.fixture(autouse=True)

@@ -165,7 +165,7 @@ def test_two_voices_on_two_channels(speech: Waveform, noise: Waveform) -> None:
     assert not about(examine(channels(speech.samples, speech.samples + 0.01 * noise.samples)), "channels")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     points=st.lists(st.integers(0, 150_000), max_size=9),
     step=st.sampled_from([None, 160, 960, 1_024, 7_777, 48_000]),

@@ -18,7 +18,7 @@ def cut(samples: Samples, points: list[int]) -> list[Samples]:
     return np.split(samples, sorted(points))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pair=st.sampled_from(PAIRS), points=st.lists(st.integers(0, 12_000), max_size=12), seed=st.integers(0, 99))
 def test_blocks_do_not_matter(pair: tuple[int, int], points: list[int], seed: int) -> None:
     rate, target = pair

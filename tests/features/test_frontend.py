@@ -39,7 +39,7 @@ def test_a_spec_survives_json(kind: str) -> None:
 
 
 @every_kind
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(length=st.integers(1, 12_000), points=st.lists(st.integers(0, 12_000), max_size=6))
 def test_a_walk_in_blocks_equals_the_whole(kind: str, length: int, points: list[int]) -> None:
     frontend = build_frontend(SPECS[kind])

@@ -57,7 +57,7 @@ def test_number_of_frames(fbank: KaldiFbank, count: int, frames: int) -> None:
     assert frames == max(0, 1 + (count - fbank.width) // fbank.hop)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(points=st.lists(st.integers(0, 16_000), max_size=8))
 def test_blocks_with_a_carried_rest_equal_the_whole(points: list[int]) -> None:
     fbank = KaldiFbank(SPEC)

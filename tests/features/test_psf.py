@@ -87,7 +87,7 @@ def test_agrees_with_the_package(speech: Waveform, length: int) -> None:
     np.testing.assert_allclose(features, expected, rtol=0, atol=1e-5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(values=st.lists(st.sampled_from([0.0, 1.0, -1.0, 0.5, 1e-3, 1 / 32_768]), min_size=1, max_size=1_200))
 def test_agrees_with_the_package_on_odd_sounds(values: list[float]) -> None:
     samples = np.array(values, dtype=np.float32)

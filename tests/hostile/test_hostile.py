@@ -212,7 +212,7 @@ def test_3300_mutants_break_no_promise() -> None:
 ORIGINALS = mutants.originals()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     kind=st.sampled_from(["wav-16", "flac", "ogg-vorbis", "m4a", "webm"]),
     edits=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=8)), max_size=8),
@@ -227,7 +227,7 @@ def test_any_edit_is_read_or_refused(kind: str, edits: list[tuple[float, bytes]]
     assert broken is None, outcome
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(min_size=1, max_size=300),
     st.sampled_from([b"", b"RIFF", b"OggS", b"fLaC", b"\x1a\x45\xdf\xa3", b"\0\0\0\x18ftyp"]),

@@ -18,7 +18,7 @@ EUCLIDEAN = {"semi-hard-triplet", "contrastive", "siamese", "cross-entropy", "so
 
 @every
 @given(seed=st.integers(0, 1000), power=st.integers(-4, 10), rank=st.sampled_from([1, DIMENSION]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_every_loss_is_one_finite_float32_with_finite_slopes(name: str, seed: int, power: int, rank: int) -> None:
     """Short and long embeddings, also all on one line through the origin."""
     random = torch.Generator().manual_seed(seed)

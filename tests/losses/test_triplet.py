@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from loss_oracles import cosine_triplet, gradient, semi_hard
 from numpy.typing import NDArray
@@ -122,7 +122,6 @@ def test_seed_semi_hard_of_two_orthogonal_vectors_without_a_negative() -> None:
     margin=st.sampled_from([0.2, 1.0]),
     unit=st.booleans(),
 )
-@settings(deadline=None)
 def test_seed_semi_hard_equals_brute_force(labels: list[int], seed: int, margin: float, unit: bool) -> None:
     rows = random_rows(seed, len(labels))
     if unit:
@@ -149,7 +148,6 @@ def test_seed_semi_hard_has_the_slopes_of_brute_force(seed: int) -> None:
     points=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=2, max_size=9),
     data=st.data(),
 )
-@settings(deadline=None)
 def test_seed_semi_hard_with_ties_and_equal_points(points: list[tuple[int, int]], data: st.DataObject) -> None:
     """On a small grid distances coincide and points lie on each other."""
     labels = data.draw(st.lists(st.integers(0, 2), min_size=len(points), max_size=len(points)))

@@ -44,7 +44,7 @@ def test_seed_bilstm_forget_gates_start_open(network: BiLstm) -> None:
             assert bias.tolist() == [0.0] * 128 + [1.0] * 128 + [0.0] * 256
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     lengths=st.lists(st.integers(1, 12), min_size=1, max_size=5),
     padding=st.integers(0, 9),

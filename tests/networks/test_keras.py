@@ -38,7 +38,7 @@ def convolve(image: Array, weight: Array, bias: Array, stride: int) -> Array:
     return found
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(rows=st.integers(1, 9), columns=st.integers(1, 9), kernel=st.sampled_from([3, 5, 7]), seed=st.integers(0, 99))
 def test_padding_is_keras_same(rows: int, columns: int, kernel: int, seed: int) -> None:
     torch.manual_seed(seed)
@@ -121,7 +121,7 @@ def test_weights_start_as_in_keras() -> None:
         assert not layer.bias.any()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(frames=st.integers(1, 6), inputs=st.integers(1, 5), hidden=st.integers(1, 5), seed=st.integers(0, 99))
 def test_the_gru_is_keras_own(frames: int, inputs: int, hidden: int, seed: int) -> None:
     torch.manual_seed(seed)

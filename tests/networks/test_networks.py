@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from samevoice.errors import ModelError
+from samevoice.errors import ConfigError, ModelError
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
@@ -32,7 +32,7 @@ def test_the_zoo_has_the_published_sizes(name: str, parameters: int) -> None:
 
 
 def test_an_unknown_network_is_refused() -> None:
-    with pytest.raises(ModelError, match="use one of bilstm, campplus, ecapa-1024"):
+    with pytest.raises(ConfigError, match="use one of bilstm, campplus, ecapa-1024"):
         build("transformer")
 
 

@@ -85,7 +85,7 @@ def test_thresholds_are_counted(calibration: Calibration) -> None:
             assert accepted == math.floor(rate * 20_000 + 1e-9)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=30), st.sampled_from([1.0, 0.5, 0.3, 0.1]))
 def test_thresholds_under_ties(values: list[int], rate: float) -> None:
     """Lowest cosine just above a score such that at most the stated fraction passes; against a count in a loop."""

@@ -13,7 +13,7 @@ from samplermakers import KINDS, corpus, places, step
 from samevoice.errors import ConfigError
 from samevoice.losses import LOSSES
 from samevoice.losses import build as build_loss
-from samevoice.losses.options import registered
+from samevoice.options import registered
 from samevoice.training import SAMPLERS, build_sampler, check_layouts
 
 INDEX = corpus(4, 7, 2, 5, 3, 9, 2)

@@ -75,7 +75,7 @@ def test_twin_of_kaldi_equals_a_plain_reading_in_double_precision(speech: Wavefo
 
 
 @every_kind
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(lengths=st.lists(st.integers(400, 6_000), min_size=1, max_size=4))
 def test_seed_twin_ignores_batch_mates_and_padding(kind: str, lengths: list[int]) -> None:
     """Not even NaN behind a recording reaches its features; rows beyond its own are zero."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from samplermakers import corpus, mined, places, step
 
@@ -33,7 +33,6 @@ def by_hand(embeddings: np.ndarray, labels: np.ndarray, anchor: int, count: int)
 
 
 @given(labels=st.lists(st.integers(0, 4), min_size=4, max_size=24), seed=st.integers(0, 999), count=st.integers(1, 4))
-@settings(deadline=None)
 def test_seed_hard_mining_equals_brute_force_for_each_anchor(labels: list[int], seed: int, count: int) -> None:
     speakers, random = np.array(labels), np.random.default_rng(seed)
     embeddings = unit(random.standard_normal((len(labels), 5)))
@@ -99,7 +98,6 @@ def test_mining_before_recording_and_sizes_that_do_not_fit_are_refused() -> None
 
 
 @given(labels=st.lists(st.integers(0, 3), min_size=3, max_size=14), seed=st.integers(0, 999))
-@settings(deadline=None)
 def test_seed_semi_hard_choice_equals_brute_force(labels: list[int], seed: int) -> None:
     embeddings = np.random.default_rng(seed).standard_normal((len(labels), 4)).astype(np.float32)
     directions = unit(embeddings)

@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from samplermakers import corpus
 
@@ -25,7 +25,6 @@ def near(counts: np.ndarray, expected: float | np.ndarray) -> bool:
 
 
 @given(counts=corpora, seed=st.integers(0, 99))
-@settings(deadline=None)
 def test_seed_random_triplets_are_laid_out_in_three_blocks(counts: list[int], seed: int) -> None:
     index = corpus(*counts)
     size = int(index.counts[index.with_partner].sum())
@@ -60,7 +59,6 @@ def test_anchors_of_distinct_speakers() -> None:
 
 
 @given(counts=corpora, clips=st.integers(2, 7), seed=st.integers(0, 99))
-@settings(deadline=None)
 def test_seed_p_x_k_gives_every_row_a_positive(counts: list[int], clips: int, seed: int) -> None:
     index = corpus(*counts)
     speakers = min(len(index.with_partner), len(index) // clips)
@@ -91,7 +89,6 @@ def test_p_x_k_treats_speakers_and_utterances_alike() -> None:
 
 
 @given(counts=corpora, seed=st.integers(0, 99), data=st.data())
-@settings(deadline=None)
 def test_seed_siamese_pairs_are_half_same_half_different(counts: list[int], seed: int, data: st.DataObject) -> None:
     index = corpus(*counts)
     pairs = data.draw(st.integers(1, len(index)))

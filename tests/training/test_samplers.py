@@ -32,7 +32,7 @@ def batches(sampler: Sampler, count: int) -> list[list[int]]:
 
 @every
 @given(seed=st.integers(0, 2**63), before=st.integers(0, 12), after=st.integers(1, 5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_seed_samplers_go_on_where_they_were_left(kind: str, seed: int, before: int, after: int) -> None:
     first = KINDS[kind](INDEX, seed)
     batches(first, before)

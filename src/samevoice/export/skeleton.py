@@ -35,7 +35,8 @@ def skeleton(name: str) -> bytes:
         An ONNX model, opset 17, whose initializers carry the names of the network's tensors and no data.
 
     Raises:
-        ModelError: the network is unknown, or a weight lost its name on the way.
+        ConfigError: the network is unknown.
+        ModelError: a weight lost its name on the way.
     """
     network = distinct(build(name))
     model = trace(network, keeps_names=True)

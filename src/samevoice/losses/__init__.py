@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from samevoice.losses.options import registered, with_options
+from samevoice.options import registered, with_options
 
 if TYPE_CHECKING:
     from torch import nn

@@ -18,8 +18,8 @@ from samevoice.errors import ConfigError
 from samevoice.losses import Layout
 from samevoice.losses.base import Loss, in_float32
 from samevoice.losses.checks import checked_embeddings, checked_labels, split
-from samevoice.losses.options import checked_number, checked_size
 from samevoice.losses.triplet import distance
+from samevoice.options import checked_number, checked_size
 
 PAIR = ("first sides", "second sides")
 

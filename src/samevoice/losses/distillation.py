@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from samevoice.errors import ModelError
 from samevoice.losses.base import Loss, in_float32
 from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_tensor
-from samevoice.losses.options import checked_size
+from samevoice.options import checked_size
 
 
 class _Distillation(Loss):

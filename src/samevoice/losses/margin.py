@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from samevoice.losses.base import Loss, in_float32
 from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_labels
-from samevoice.losses.options import checked_number, checked_size
+from samevoice.options import checked_number, checked_size
 
 
 class AmSoftmax(Loss):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from samevoice.errors import ModelError
 from samevoice.losses.base import Loss, in_float32
 from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_labels
-from samevoice.losses.options import checked_number
+from samevoice.options import checked_number
 
 
 class _ScaledSoftmax(Loss):

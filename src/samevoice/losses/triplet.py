@@ -18,7 +18,7 @@ from samevoice.errors import ConfigError, ModelError
 from samevoice.losses import Layout
 from samevoice.losses.base import Loss, in_float32
 from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_labels, split
-from samevoice.losses.options import checked_flag, checked_number
+from samevoice.options import checked_flag, checked_number
 
 TRIPLET = ("anchors", "positives", "negatives")
 

@@ -6,11 +6,9 @@ Knows: which networks there are. Does not know: weights, features, how a network
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
-from inspect import signature
 from typing import TYPE_CHECKING
 
-from samevoice.errors import ConfigError, ModelError
+from samevoice.options import registered, with_options
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,20 +43,9 @@ def build(name: str, options: Mapping[str, float | str | bool] | None = None) ->
             the numbers per frame of another front end than their own; those that look at images of one size do not.
 
     Raises:
-        ModelError: no network has that name, or torch is not installed.
-        ConfigError: an option is unknown, of another kind or out of range.
+        ConfigError: no network has that name, an option is unknown, of another kind or out of range, or torch is not
+            installed.
     """
-    homes = NETWORKS | ZOO
-    if name not in homes:
-        raise ModelError(f"network {name!r} is unknown; use one of {', '.join(sorted(homes))}")
-    module, _, attribute = homes[name].partition(":")
-    try:
-        found = getattr(import_module(module), attribute)
-    except ImportError as error:
-        raise ModelError(f"network {name!r} needs torch; install it with: pip install 'samevoice[train]'") from error
-    given = dict(options or {})
-    known = [key for key, one in signature(found).parameters.items() if one.kind is one.KEYWORD_ONLY]
-    if unknown := [key for key in given if key not in known]:
-        raise ConfigError(f"network {name!r} takes {', '.join(known) or 'no options'}; got {unknown[0]!r}")
-    network: nn.Module = found(**given)
+    found = registered("network", name, NETWORKS | ZOO)
+    network: nn.Module = with_options(f"network {name!r}", found, options or {}, keyword_only=True)
     return network

@@ -76,7 +76,8 @@ def count(name: str) -> Facts:
         name: a key of `NETWORKS`.
 
     Raises:
-        ModelError: the network is unknown, or makes no embeddings.
+        ConfigError: the network is unknown.
+        ModelError: it makes no embeddings.
     """
     with torch.device("meta"):
         network = build(name).eval()

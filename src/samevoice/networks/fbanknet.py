@@ -25,7 +25,8 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
 from samevoice.networks.embedding import EmbeddingNetwork
-from samevoice.networks.options import MAX_SPEAKERS, checked_whole, checked_word
+from samevoice.networks.options import MAX_SPEAKERS, checked_word
+from samevoice.options import checked_size
 
 SIDE = 64  # frames and bands of a slice
 SPEAKERS = 250  # of the seed's corpus, train-clean-100 but one
@@ -79,7 +80,7 @@ class FBankNet(EmbeddingNetwork):
         for inputs, outputs in zip((1, *channels), channels, strict=False):
             layers += [nn.Conv2d(inputs, outputs, 5, stride=2, padding=2), Residual(outputs)]
         self.stages = nn.Sequential(*layers)
-        self.classifier = nn.Linear(channels[-1], checked_whole("speakers", speakers, 2, MAX_SPEAKERS))
+        self.classifier = nn.Linear(channels[-1], checked_size("speakers", speakers, 2, MAX_SPEAKERS))
         self.embedding = checked_word("embedding", embedding, EMBEDDINGS)
         self.dimension = speakers if embedding == "scores" else channels[-1]
 

@@ -9,20 +9,10 @@ from collections.abc import Collection
 
 from samevoice.errors import ConfigError
 from samevoice.features.frontend import MAX_BANDS
+from samevoice.options import checked_size
 
 MAX_DIMENSION = 65_536  # more than any embedding has use for
 MAX_SPEAKERS = 10_000_000  # more than any corpus has
-
-
-def checked_whole(name: str, value: int, least: int, most: int) -> int:
-    """A whole number from `least` to `most`.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise ConfigError(f"{name} must be a whole number from {least} to {most}, got {value!r}")
-    return value
 
 
 def checked_bands(bands: int) -> int:
@@ -31,7 +21,7 @@ def checked_bands(bands: int) -> int:
     Raises:
         ConfigError: there cannot be so many.
     """
-    return checked_whole("bands", bands, 1, MAX_BANDS)
+    return checked_size("bands", bands, 1, MAX_BANDS)
 
 
 def checked_dimension(dimension: int) -> int:
@@ -40,7 +30,7 @@ def checked_dimension(dimension: int) -> int:
     Raises:
         ConfigError: it cannot have that length.
     """
-    return checked_whole("dimension", dimension, 1, MAX_DIMENSION)
+    return checked_size("dimension", dimension, 1, MAX_DIMENSION)
 
 
 def checked_dropout(dropout: float) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from samevoice.errors import ConfigError
-from samevoice.losses.options import registered, with_options
+from samevoice.options import registered, with_options
 
 if TYPE_CHECKING:
     from samevoice.losses.base import Loss

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from samevoice.losses.options import checked_size
+from samevoice.options import checked_size
 from samevoice.training.index import Rows, UtteranceIndex
 from samevoice.training.sampler import Sampler, fits
 

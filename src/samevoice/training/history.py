@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.errors import ConfigError, ModelError
-from samevoice.losses.options import checked_size
+from samevoice.options import checked_size
 from samevoice.training.index import Rows
 from samevoice.training.sampler import State
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from samevoice.errors import ConfigError
 from samevoice.losses import Layout
-from samevoice.losses.options import checked_size
+from samevoice.options import checked_size
 from samevoice.training.history import EmbeddingHistory
 from samevoice.training.index import Rows, UtteranceIndex
 from samevoice.training.pk import PkSampler

@@ -20,7 +20,7 @@ import numpy as np
 
 from samevoice.errors import ConfigError
 from samevoice.losses import Layout
-from samevoice.losses.options import checked_size
+from samevoice.options import checked_size
 from samevoice.training.index import Rows, UtteranceIndex
 
 logger = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """Things that are built by name with options from a recipe, and the checks of those options.
 
-Knows: registries, kinds and ranges of numbers. Does not know: any loss, torch.
+Knows: registries, kinds and ranges of numbers. Does not know: what is built, torch.
 """
 
 from __future__ import annotations
@@ -36,7 +36,12 @@ def registered(what: str, name: str, homes: Mapping[str, str]) -> Any:
 
 
 def with_options(
-    what: str, make: Callable[..., Built], options: Mapping[str, Any], fixed: Mapping[str, Any] | None = None
+    what: str,
+    make: Callable[..., Built],
+    options: Mapping[str, Any],
+    fixed: Mapping[str, Any] | None = None,
+    *,
+    keyword_only: bool = False,
 ) -> Built:
     """Call a class with options by name.
 
@@ -45,12 +50,13 @@ def with_options(
         make: the class.
         options: arguments that a recipe may give.
         fixed: arguments that it may not.
+        keyword_only: only keyword-only arguments are options; the others are for programmers.
 
     Raises:
         ConfigError: an option is unknown or missing, or the class refuses its value.
     """
     fixed = fixed or {}
-    named = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+    named = {Parameter.KEYWORD_ONLY} if keyword_only else {Parameter.KEYWORD_ONLY, Parameter.POSITIONAL_OR_KEYWORD}
     known = {key: one for key, one in signature(make).parameters.items() if one.kind in named and key not in fixed}
     takes = f"{what} takes {', '.join(known) or 'no options'}"
     if unknown := [key for key in options if key not in known]:
@@ -73,14 +79,15 @@ def checked_number(name: str, value: float, *, above: float | None = None, low: 
     return float(value)
 
 
-def checked_size(name: str, value: object, least: int = 1) -> int:
-    """A whole number of at least `least`.
+def checked_size(name: str, value: object, least: int = 1, most: int | None = None) -> int:
+    """A whole number from `least`, and up to `most` where that is given.
 
     Raises:
         ConfigError: it is none.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    if not isinstance(value, int) or isinstance(value, bool) or value < least or (most is not None and value > most):
+        span = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise ConfigError(f"{name} must be a whole number {span}, got {value!r}")
     return value
 
 
