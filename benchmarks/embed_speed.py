@@ -9,10 +9,12 @@ Run: python -m benchmarks.embed_speed   (install `resemblyzer` in the environmen
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
@@ -23,7 +25,7 @@ import samevoice as sv
 from samevoice.models import store
 from samevoice.models.encoder import Encoder
 
-GFLOP = {"campplus": 3.36}
+FACTS = files("samevoice.networks") / "facts.json"
 SAMPLE = Path(__file__).parents[1] / "samples" / "librispeech_1255_a.flac"
 
 
@@ -42,6 +44,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=50)
     repeats = parser.parse_args().repeats
     clip = three_seconds()
+    costs = {one["name"]: one["gflop_3s"] for one in json.loads(FACTS.read_text(encoding="utf-8"))}
     print("| what | ms per 3 s |\n|---|---|")
 
     def show(what: str, action: Callable[[], object]) -> float:
@@ -61,12 +64,12 @@ def main() -> None:
         show(f"{name}: bare network, the {len(speech)} frames it gets", partial(encoder, speech[None]))
         show(f"{name}: audio doctor and voice activity", partial(model.listen, clip))
         whole = show(f"{name}: the whole way, samples to vector", partial(model.embed, clip))
-        if name in GFLOP:
+        if name in costs:
             every = model._frontend.frames(clip.samples)[None]  # noqa: SLF001
             bare = show(f"{name}: bare network, all {every.shape[1]} frames", partial(encoder, every))
             print(f"| {name}: the whole way adds to that | {100 * (whole / bare - 1):+.0f} % |")
-            floor = GFLOP[name] / sgemm_gflops() * 1000
-            print(f"| {name}: {GFLOP[name]} GFLOP at this core's matrix speed | {floor:.1f} |")
+            floor = costs[name] / sgemm_gflops() * 1000
+            print(f"| {name}: {costs[name]} GFLOP at this core's matrix speed | {floor:.1f} |")
     resemblyzer(clip, show)
 
 
