@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,42 @@ def compare(audios: Sequence[Source], *, model: Model | str | Path = DEFAULT_MOD
         ModelError: the model is missing or damaged.
     """
     return cosine_matrix(_opened(model).embed_many(audios))
+
+
+def decide_pairs(
+    named: Sequence[tuple[str, Embedding]],
+    cosines: NDArray[np.float32],
+    *,
+    model: Model,
+    threshold: float | None = None,
+) -> dict[tuple[int, int], Decision]:
+    """A decision for every pair of many recordings, as `verify` would give it.
+
+    Args:
+        named: what to call each of n recordings in a warning, and its embedding.
+        cosines: of all pairs, shape (n, n).
+        model: which made the embeddings.
+        threshold: a cosine that alone decides, in place of the default false-accept rate.
+
+    Returns:
+        Decisions by (i, j), i < j.
+
+    Raises:
+        ConfigError: the threshold is no cosine, or the model has no calibration and there is none.
+    """
+    calibration = calibration_of(model)
+    warnings = [tuple(f"{name}: {text}" for text in embedding.warnings) for name, embedding in named]
+    return {
+        (i, j): decide(
+            float(cosines[i, j]),
+            (named[i][1].seconds, named[j][1].seconds),
+            calibration,
+            model=model.card.fingerprint,
+            threshold=threshold,
+            warnings=warnings[i] + warnings[j],
+        )
+        for i, j in combinations(range(len(named)), 2)
+    }
 
 
 def calibration_of(model: Model) -> Calibration | None:

@@ -24,13 +24,12 @@ from samevoice.cli.console import (
     print_json,
     warn,
 )
-from samevoice.embedder import Model, load_model
+from samevoice.embedder import load_model
 from samevoice.errors import ConfigError, SamevoiceError
 from samevoice.evaluation.plots import check_picture, draw_matrix
-from samevoice.models.embedding import Embedding
 from samevoice.scoring.cosine import cosine_matrix
-from samevoice.scoring.decision import DEFAULT_PRIOR, SENTENCES, Decision, check_options, decide
-from samevoice.verification import calibration_of
+from samevoice.scoring.decision import DEFAULT_PRIOR, SENTENCES, Decision, check_options
+from samevoice.verification import calibration_of, decide_pairs
 
 
 class Format(StrEnum):
@@ -82,9 +81,8 @@ def compare(
     matrix = cosine_matrix(embeddings)
     if heat_map is not None:
         draw_matrix(matrix, [Path(name).name for name in names], heat_map)
-    warnings = [tuple(f"{name}: {text}" for text in embedding.warnings) for name, embedding in good]
     if deciding:
-        decisions = decide_pairs(opened, embeddings, matrix, threshold, warnings)
+        decisions = decide_pairs(good, matrix, model=opened, threshold=threshold)
     if json:
         print_json(
             {
@@ -103,31 +101,8 @@ def compare(
     else:
         print_table(names, matrix)
     if not json:
-        warn([text for texts in warnings for text in texts])
+        warn([f"{name}: {text}" for name, embedding in good for text in embedding.warnings])
     raise typer.Exit(2 if errors else 0)
-
-
-def decide_pairs(
-    model: Model,
-    embeddings: list[Embedding],
-    matrix: NDArray[np.float32],
-    threshold: float | None,
-    warnings: list[tuple[str, ...]],
-) -> dict[tuple[int, int], Decision]:
-    """A decision for every pair i < j."""
-    calibration = calibration_of(model)
-    return {
-        (i, j): decide(
-            float(matrix[i, j]),
-            (embeddings[i].seconds, embeddings[j].seconds),
-            calibration,
-            model=model.card.fingerprint,
-            threshold=threshold,
-            warnings=warnings[i] + warnings[j],
-        )
-        for i in range(len(embeddings))
-        for j in range(i + 1, len(embeddings))
-    }
 
 
 def announce(paths: list[str], wanted: int) -> None:

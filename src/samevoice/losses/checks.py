@@ -12,7 +12,7 @@ from torch import Tensor
 
 from samevoice.errors import ModelError
 
-SHORTEST = 1e-6  # the length below which the seeds' normalisation no longer divides: sqrt(1e-12), spec 1.5
+SHORTEST = 1e-6  # the length below which the seeds' normalisation no longer divides: sqrt(1e-12)
 LONGEST = 1e12  # squares and sums over a batch still fit float32
 
 
