@@ -21,6 +21,7 @@ def test_codes_and_exits() -> None:
         "ModelError": ("model", 2),
         "FingerprintMismatch": ("fingerprint", 2),
         "ConfigError": ("config", 2),
+        "DataError": ("data", 2),
     }
     assert all(issubclass(kind, SamevoiceError) for kind in tree.values())
 

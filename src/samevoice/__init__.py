@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from samevoice.errors import (
         AudioError,
         ConfigError,
+        DataError,
         FingerprintMismatch,
         ModelError,
         NotEnoughSpeech,
@@ -48,6 +49,7 @@ _HOMES = {
     "AudioError": "errors",
     "AudioReport": "audio.quality",
     "ConfigError": "errors",
+    "DataError": "errors",
     "Decision": "scoring.decision",
     "Embedding": "models.embedding",
     "FingerprintMismatch": "errors",
@@ -73,6 +75,7 @@ __all__ = [
     "AudioError",
     "AudioReport",
     "ConfigError",
+    "DataError",
     "Decision",
     "Embedding",
     "FingerprintMismatch",

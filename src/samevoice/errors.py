@@ -5,6 +5,7 @@
      x NotEnoughSpeech(have, need)      short-speech    3     seconds, so a page can say "speak 2 s longer"
      x ModelError                       model           2     missing, wrong digest, not a samevoice model
        + FingerprintMismatch(a, b)      fingerprint     2     embeddings of two models met
+     x DataError                        data            2     bad manifest, empty corpus, a speaker on two sides
      x ConfigError                      config          2     an option that cannot be honoured
 
 A message says what happened, where, and what to do; it is one sentence that a person can act on.
@@ -90,6 +91,12 @@ class FingerprintMismatch(ModelError):
     def __reduce__(self) -> tuple[type[FingerprintMismatch], tuple[str, str]]:
         """Rebuild from the parts, so that the error survives a trip between processes."""
         return FingerprintMismatch, (self.first, self.second)
+
+
+class DataError(SamevoiceError):
+    """A corpus, manifest or shard cannot be used as it is."""
+
+    code = "data"
 
 
 class ConfigError(SamevoiceError):
