@@ -33,6 +33,38 @@ def cllr(target_llrs: Sequence[float], non_target_llrs: Sequence[float]) -> floa
     return (misses + alarms) / 2
 
 
+def min_dcf(targets: Sequence[float], non_targets: Sequence[float], prior: float, c_miss: float, c_fa: float) -> float:
+    """Least expected cost over all thresholds, over that of accepting all or none, whichever is cheaper."""
+    costs = []
+    for cut in [*sorted({*targets, *non_targets}), math.inf]:
+        misses = sum(1 for score in targets if score < cut) / len(targets)
+        accepts = sum(1 for score in non_targets if score >= cut) / len(non_targets)
+        costs.append(prior * c_miss * misses + (1 - prior) * c_fa * accepts)
+    return min(costs) / min(prior * c_miss, (1 - prior) * c_fa)
+
+
+def f_measure_grid(targets: Sequence[float], non_targets: Sequence[float]) -> dict[str, float]:
+    """The Deep Speaker projects' numbers: a walk over 0.000 ... 0.999, accepting what lies above."""
+    best = {"f": -1.0}
+    least = math.inf
+    for step in range(1000):
+        cut = step / 1000
+        tp = sum(1 for score in targets if score > cut)
+        fp = sum(1 for score in non_targets if score > cut)
+        fn, tn = len(targets) - tp, len(non_targets) - fp
+        precision = tp / (tp + fp) if tp + fp else 0.0
+        recall = tp / (tp + fn)
+        f = 2 * precision * recall / (precision + recall + 1e-12)
+        if f > best["f"]:
+            accuracy = (tp + tn) / (tp + tn + fp + fn)
+            best = {"f": f, "tpr": recall, "accuracy": accuracy, "threshold": cut}
+        frr, far = fn / (tp + fn), fp / (fp + tn)
+        apart = abs(fn * len(non_targets) - fp * len(targets))  # |FRR - FAR| without rounding, times both numbers
+        if apart < least:
+            least, equal = apart, {"eer": (frr + far) / 2, "eer_threshold": cut}
+    return {**best, **equal}
+
+
 def counted_threshold(impostors: Sequence[float], rate: float) -> float:
     """The lowest impostor score just above which at most a fraction `rate` of them remains; -1 when all may pass."""
     if len(impostors) <= rate * len(impostors):

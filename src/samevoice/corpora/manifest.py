@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from samevoice.errors import DataError
+
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
@@ -62,6 +64,16 @@ class Manifest:
     root: Path
     utterances: tuple[Utterance, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse a list that has an id twice."""
+        seen: dict[str, Utterance] = {}
+        for one in self.utterances:
+            if (first := seen.setdefault(one.id, one)) is not one:
+                raise DataError(
+                    f"{self.root}: two utterances have the id {one.id!r} ({_place(first)} and {_place(one)}); "
+                    "leave one out or rename it"
+                )
+
     def __len__(self) -> int:
         """Number of utterances."""
         return len(self.utterances)
@@ -83,3 +95,8 @@ class Manifest:
     def only(self, utterances: Iterable[Utterance]) -> Manifest:
         """The same corpus with some of its utterances."""
         return Manifest(self.root, tuple(utterances))
+
+
+def _place(utterance: Utterance) -> str:
+    """Where an utterance lies, for a message."""
+    return utterance.path if utterance.member is None else f"{utterance.path}: {utterance.member}"

@@ -137,6 +137,12 @@ class SileroVad:
         return np.asarray(probabilities, dtype=np.float32), state
 
 
+def everything(blocks: Iterable[Waveform], /) -> Timeline:
+    """A detector that keeps the whole recording, to measure a model alone."""
+    extent = sum(block.duration for block in blocks)
+    return Timeline([Segment(0.0, extent)], extent)
+
+
 def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """First and one-past-last index of every stretch of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))

@@ -1,0 +1,79 @@
+"""From an item to what the network hears of it in one step: a stretch from a random place, at its speed, augmented.
+
+A crop is a function of the item and of the random numbers it is given, nothing else.
+
+Knows: places, lengths, filling. Does not know: batches, features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samevoice.corpora.sounds import Sounds
+from samevoice.features.frontend import Frontend
+from samevoice.training.augment.speed import change_speed
+from samevoice.training.items import Item
+from samevoice.training.recipe import Crop
+
+Samples = NDArray[np.float32]
+
+
+def samples_for(frontend: Frontend, frames: int) -> int:
+    """How many samples give exactly so many frames, each of them filled as far as the front end allows."""
+    count = (frames - 1) * frontend.hop + frontend.width
+    while frontend.count(count) > frames:  # front ends that pad the end need less
+        count -= 1
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """Makes crops.
+
+    Args:
+        sounds: where utterances are read, at the rate of the front end.
+        frontend: of the network; gives the sizes.
+        crop: how long, and what follows shorter pieces.
+        augment: changes a crop, given random numbers; None to leave it.
+    """
+
+    sounds: Sounds
+    frontend: Frontend
+    crop: Crop
+    augment: Callable[[Samples, np.random.Generator], Samples] | None = None
+
+    @property
+    def length(self) -> int:
+        """Samples of a crop."""
+        return samples_for(self.frontend, self.crop.frames)
+
+    def take(self, item: Item, random: np.random.Generator) -> tuple[Samples, int]:
+        """One crop.
+
+        Args:
+            item: what to hear.
+            random: draws the place and the augmentation.
+
+        Returns:
+            Samples of shape (length,); and how many of them are the item's own, the rest being silence.
+
+        Raises:
+            AudioError: its sound cannot be read.
+        """
+        length, rate = self.length, self.frontend.spec.rate
+        piece, wanted = item.piece, self.length / rate * item.speed
+        spare = max(0.0, piece.seconds - wanted)
+        start = piece.start + float(random.uniform(0.0, spare)) if spare else piece.start
+        samples = self.sounds.read(piece.utterance, start, min(wanted, piece.seconds))
+        if item.speed != 1.0:
+            samples = change_speed(samples, rate, item.speed)
+        own = min(len(samples), length)
+        if own < length and (self.crop.fill == "repeat" or spare):  # with spare sound it is a sample of rounding
+            samples, own = np.resize(samples, length), length
+        if self.augment:
+            samples = self.augment(samples[:own], random)
+        return np.pad(samples[:own], (0, length - own)), own

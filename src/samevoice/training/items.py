@@ -1,0 +1,165 @@
+"""What a training draws from: pieces of utterances at every asked speed, numbered, and who speaks in each.
+
+Knows: parts of a corpus, pieces, speeds, labels. Does not know: sound, batches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from samevoice.corpora.manifest import Manifest, Utterance
+from samevoice.corpora.pieces import Piece, cut_pieces
+from samevoice.corpora.splits import check_disjoint, split_by_speaker
+from samevoice.errors import DataError
+from samevoice.training.index import UtteranceIndex
+from samevoice.training.recipe import Data
+
+logger = logging.getLogger(__name__)
+
+LEAST_SPEAKERS = 2  # on every side that compares people
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A piece at one speed; `seconds` of it are heard in `seconds / speed`."""
+
+    piece: Piece
+    speed: float
+
+    @property
+    def speaker(self) -> str | None:
+        """Who is heard."""
+        return self.piece.utterance.speaker
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A numbered list of items.
+
+    Args:
+        items: the list.
+        index: their speakers as numbers.
+        names: name of each speaker number; a voice at another speed may be a speaker of its own.
+    """
+
+    items: tuple[Item, ...]
+    index: UtteranceIndex
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A corpus taken apart; nobody is on two sides.
+
+    Args:
+        train: utterances with speakers to learn from.
+        unlabelled: utterances of nobody knows whom, for distillation.
+        valid: of speakers who are not in `train`: when to stop, which weights are best, where thresholds lie.
+        test: of speakers who are in neither; empty if the data name no such split.
+    """
+
+    train: Manifest
+    unlabelled: Manifest
+    valid: Manifest
+    test: Manifest
+
+
+def parts(corpus: Manifest, data: Data, seed: int, *, valid: Manifest | None = None) -> Parts:
+    """Take a corpus apart by speaker.
+
+    Where the corpus names both a dev and a test split, they are taken; where it names one of them, that is the test,
+    and validation speakers are taken out of the rest.
+
+    Args:
+        corpus: with or without splits of its own.
+        data: the share of validation speakers, and the shortest utterance.
+        seed: chooses the validation speakers.
+        valid: validation utterances of another corpus; none are then taken out of this one.
+
+    Raises:
+        DataError: a speaker is on two sides, or a side holds too few speakers.
+    """
+    long = [one for one in corpus if one.seconds >= data.least]
+    if not long:
+        raise DataError(f"{corpus.root}: no utterance of {data.least:g} s or more; add recordings")
+    if len(long) < len(corpus):
+        logger.warning("%d utterances are shorter than %g s and left out", len(corpus) - len(long), data.least)
+    named = [one for one in long if one.speaker is not None]
+    sides = {name: corpus.only(one for one in named if one.split == name) for name in ("dev", "test")}
+    train = corpus.only(one for one in named if one.split not in sides)
+    check_disjoint({"train": train, **sides})
+    dev, test = sides["dev"], sides["test"]
+    if not (dev.utterances and test.utterances):
+        dev, test = corpus.only(()), dev if dev.utterances else test
+    if valid is not None:
+        dev = valid
+    elif not dev.utterances:
+        needs = {"train": 1 - data.valid, "valid": data.valid}
+        _needs_speakers(train, 2 * LEAST_SPEAKERS, "a training with validation")
+        split = split_by_speaker(train, needs, seed)
+        if len(split["valid"].speakers) < LEAST_SPEAKERS:  # a corpus of few: one more for validation
+            share = LEAST_SPEAKERS / len(train.speakers)
+            split = split_by_speaker(train, {"train": 1 - share, "valid": share}, seed)
+        train, dev = split["train"], split["valid"]
+    _needs_speakers(train, LEAST_SPEAKERS, "a training")
+    _needs_speakers(dev, LEAST_SPEAKERS, "a validation")
+    found = Parts(train, corpus.only(one for one in long if one.speaker is None), dev, test)
+    check_disjoint({"train": found.train, "valid": found.valid, "test": found.test})
+    return found
+
+
+def items_of(manifest: Manifest, data: Data) -> Items:
+    """Every piece at every speed.
+
+    Args:
+        manifest: labelled or unlabelled utterances; of the unlabelled each gets a number of its own.
+        data: pieces and speeds; an utterance shorter than a piece is one piece.
+
+    Raises:
+        DataError: there is none.
+    """
+    whole = [one for one in manifest if not data.pieces or one.seconds < data.pieces]
+    cut = cut_pieces((one for one in manifest if data.pieces and one.seconds >= data.pieces), data.pieces or None)
+    pieces = sorted([*cut_pieces(whole, None), *cut], key=lambda piece: (piece.utterance.id, piece.start))
+    if not pieces:
+        raise DataError(f"{manifest.root}: no utterance to learn from; add recordings")
+    items = tuple(Item(piece, speed) for speed in data.speeds for piece in pieces)
+    named = [_name(one, data) for one in items]
+    names = tuple(sorted(set(named)))
+    numbers = {name: number for number, name in enumerate(names)}
+    return Items(items, UtteranceIndex(np.array([numbers[name] for name in named])), names)
+
+
+def digest_of(manifests: Sequence[Manifest]) -> str:
+    """Short name of exactly these utterances, wherever they lie."""
+    found = hashlib.sha256()
+    for manifest in manifests:
+        for one in manifest:
+            found.update(repr(replace(one, path="", member=None)).encode())
+        found.update(b"|")
+    return found.hexdigest()[:16]
+
+
+def _name(item: Item, data: Data) -> str:
+    """What tells the voice of an item from others."""
+    utterance: Utterance = item.piece.utterance
+    name = f"utterance {utterance.id}" if utterance.speaker is None else utterance.speaker
+    return f"{name} x{item.speed:g}" if data.speeds_are_speakers and item.speed != 1.0 else name
+
+
+def _needs_speakers(manifest: Manifest, least: int, what: str) -> None:
+    """Refuse a side with too few people."""
+    if (have := len(manifest.speakers)) < least:
+        raise DataError(
+            f"{manifest.root}: {what} needs at least {least} speakers with utterances of their own, found {have}; add "
+            f"recordings of other people, or name who speaks"
+        )

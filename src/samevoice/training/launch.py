@@ -1,0 +1,136 @@
+"""What the commands `train` and `export` call: devices, threads, live curves, then the run and its model.
+
+Knows: accelerate, pictures of a run in progress. Does not know: words, exit codes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from samevoice.errors import ConfigError
+from samevoice.evaluation import plots
+from samevoice.export import Exported, export_model
+from samevoice.models.encoder import read_model
+from samevoice.runtime import default_threads
+from samevoice.training.journal import read_journal
+from samevoice.training.publishing import MODEL, publish
+from samevoice.training.recipe import Recipe
+from samevoice.training.runs import Run, Sources, Watcher, trained
+from samevoice.training.trainer import Moment
+
+CURVES = "curves.png"
+CURVE_SECONDS = 20.0
+MOST_POINTS = 2_000  # of a curve
+
+DEVICES = ("auto", "cpu")
+PRECISIONS = ("no", "bf16", "fp16")
+
+
+def train(
+    recipe: Recipe,
+    table: dict[str, Any],
+    sources: Sources,
+    out: Path,
+    *,
+    device: str = "auto",
+    precision: str = "no",
+    threads: int | None = None,
+    workers: int = 1,
+    cache_bytes: int = 1 << 30,
+    watcher: Watcher | None = None,
+) -> dict[str, Any]:
+    """Train, export, evaluate; several processes of one launcher share the work.
+
+    Args:
+        recipe: what to do.
+        table: the TOML it was read from.
+        sources: what to hear.
+        out: folder of the run; an interrupted run there is gone on with.
+        device: "cpu", or "auto" for a GPU where there is one.
+        precision: "no" for float32, or mixed "bf16" or "fp16".
+        threads: of the processor for the network; None for all cores.
+        workers: threads that load sound.
+        cache_bytes: decoded sound that is kept in memory.
+        watcher: who is told.
+
+    Returns:
+        What `result.json` holds; an empty dictionary in all processes but the first.
+
+    Raises:
+        ConfigError: an option cannot be honoured, or recipe and data do not fit together.
+        DataError: a speaker is on two sides, or there is too little that can be read.
+        ModelError: the loss is no longer finite, a checkpoint cannot be written, or the network cannot be exported.
+    """
+    if device not in DEVICES or precision not in PRECISIONS:
+        raise ConfigError(f"device must be one of {', '.join(DEVICES)}, precision one of {', '.join(PRECISIONS)}")
+    told = watcher or Watcher()
+    accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision)
+    count = threads or default_threads()
+    torch.set_num_threads(max(1, count // (accelerator.num_processes if accelerator.device.type == "cpu" else 1)))
+    if accelerator.is_main_process:
+        told = replace(told, step=_drawing(out, recipe, told.step))
+    else:
+        told = Watcher(say=lambda _: None)
+    finished = Run(recipe, table, sources, out, accelerator, workers, cache_bytes, told)()
+    if not accelerator.is_main_process:
+        return {}
+    draw_curves(out, recipe)
+    return publish(finished, say=told.say)
+
+
+def export(folder: Path, path: Path, weights: str) -> Exported:
+    """The model of a finished run under another name.
+
+    Args:
+        folder: of the run.
+        path: the `.onnx` to write; its stem becomes the model's name.
+        weights: "float32" or "int8".
+
+    Raises:
+        ConfigError: the folder holds no finished run, or the weights have another kind.
+        ModelError: the network cannot be exported.
+    """
+    if not (folder / MODEL).is_file():
+        raise ConfigError(
+            f"{folder}: holds no finished run; start its train command again, it goes on where it stopped"
+        )
+    card, _ = read_model(folder / MODEL)
+    return export_model(trained(folder), replace(card, name=path.stem), path, weights=weights)  # type: ignore[arg-type]
+
+
+def draw_curves(out: Path, recipe: Recipe) -> None:
+    """Draw `curves.png` from the journal, where matplotlib is installed."""
+    rows: list[dict[str, Any]] = []
+    offset, stage = 0, None
+    for row in read_journal(out):
+        if stage is not None and row["stage"] != stage:
+            offset = rows[-1]["step"]
+        stage = row["stage"]
+        told = {"step": row["step"] + offset, "stage": stage, "collapse": recipe.stage[stage].collapse}
+        rows.append({**told, **{key: row[key] for key in ("loss", "eer", "lr") if key in row}})
+    thin = max(1, len(rows) // MOST_POINTS)
+    kept = [row for place, row in enumerate(rows) if place % thin == 0 or "eer" in row]
+    with suppress(ConfigError):
+        plots.draw_curves(kept, out / CURVES)
+
+
+def _drawing(out: Path, recipe: Recipe, step: Callable[[Moment], object]) -> Callable[[Moment], object]:
+    """Tell of every step, and draw after validations, but not all the time."""
+    drawn = 0.0
+
+    def tell(moment: Moment) -> None:
+        nonlocal drawn
+        step(moment)
+        if moment.validated and time.monotonic() - drawn > CURVE_SECONDS:
+            draw_curves(out, recipe)
+            drawn = time.monotonic()
+
+    return tell

@@ -1,0 +1,170 @@
+"""One step of learning: features, embeddings, losses, gradients, weights; and all the state that this has.
+
+Knows: a lesson, an optimiser, several processes. Does not know: files, when to validate or stop.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from samevoice.errors import ModelError
+from samevoice.training.augment.spec import SpecAugment
+from samevoice.training.lessons import Lesson
+from samevoice.training.loading import Batch
+from samevoice.training.optimising import Plateau, build_optimiser, kernel_penalty, learning_rate
+from samevoice.training.parallel import average_gradients, gathered
+from samevoice.training.trainee import Trainee
+
+
+class Learning:
+    """The weights of one stage on their way.
+
+    Args:
+        trainee: the network, on its device.
+        lesson: batches and losses.
+        accelerator: device, processes, precision.
+        mask: SpecAugment; None without.
+        seed: of the stage, for masks.
+
+    Attributes:
+        step: how many are done.
+        plateau: of the schedule of that name.
+    """
+
+    def __init__(
+        self, trainee: Trainee, lesson: Lesson, accelerator: Accelerator, mask: SpecAugment | None, seed: int
+    ) -> None:
+        self.trainee, self.lesson, self.accelerator, self.mask = trainee, lesson, accelerator, mask
+        self.step, self.plateau = 0, Plateau()
+        self._seed = seed
+        for loss in lesson.losses:
+            loss.to(accelerator.device)
+        own = {id(one) for one in trainee.parameters()}  # a head that a loss borrowed is the network's
+        of_losses = [one for loss in lesson.losses for one in loss.parameters() if id(one) not in own]
+        self._parameters = [*trainee.parameters(), *of_losses]
+        self._optimiser: Any = accelerator.prepare(build_optimiser(lesson.stage.optimiser, self._parameters))
+
+    def learn(self, batch: Batch) -> dict[str, float]:
+        """Take one step.
+
+        Returns:
+            "loss", the sum that was minimised, of the whole batch; with several objectives each by its name; "norm",
+            the length of the gradient before clipping; "lr".
+
+        Raises:
+            ModelError: the loss or a gradient is no longer finite; the weights are as they were before.
+        """
+        settings = self.lesson.stage.optimiser
+        rate = learning_rate(settings, self.step, self.lesson.stage.steps, self.plateau)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        self._optimiser.zero_grad()
+        total, parts = self._losses(batch)
+        if settings.kernel_penalty:
+            parts["penalty"] = kernel_penalty(self.trainee.network, settings.kernel_penalty)
+            total = total + parts["penalty"]
+        loss = float(total.detach())
+        self._finite(loss, "loss")
+        self.accelerator.backward(total)
+        average_gradients(self._parameters, self.accelerator)
+        self.accelerator.unscale_gradients()
+        norm = float(torch.nn.utils.clip_grad_norm_(self._parameters, settings.clip or math.inf))
+        if self.accelerator.mixed_precision != "fp16":  # whose scaler skips such a step by itself
+            self._finite(norm, "gradient")
+        self._optimiser.step()
+        self.step += 1
+        several = {key: float(value.detach()) for key, value in parts.items()} if len(parts) > 1 else {}
+        return {"loss": loss, **several, "norm": norm if math.isfinite(norm) else 0.0, "lr": rate}
+
+    def embed(self, batch: Batch) -> NDArray[np.float32]:
+        """What the network makes of a batch now, without learning: float32 (B, d), of all processes."""
+        was = self.trainee.training
+        self.trainee.eval()
+        with torch.no_grad(), self.accelerator.autocast():
+            found = gathered(self.trainee(*self._features(batch)).float())
+        self.trainee.train(was)
+        answers: NDArray[np.float32] = found.cpu().numpy()
+        return answers
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next steps depend on, beside the network's weights."""
+        scaler = self.accelerator.scaler
+        return {
+            "step": self.step,
+            "plateau": [self.plateau.factor, self.plateau.best, self.plateau.waited],
+            "lesson": self.lesson.state(),
+            "losses": [loss.state_dict() for loss in self.lesson.losses],
+            "optimiser": self._optimiser.state_dict(),
+            "scaler": scaler.state_dict() if scaler is not None else None,
+            "random": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave.
+
+        Raises:
+            ConfigError: it belongs to other data or another sampler.
+        """
+        self.lesson.restore(state["lesson"])
+        self.step, self.plateau = state["step"], Plateau(*state["plateau"])
+        for loss, saved in zip(self.lesson.losses, state["losses"], strict=True):
+            loss.load_state_dict(saved)
+        self._optimiser.load_state_dict(state["optimiser"])
+        if self.accelerator.scaler is not None and state["scaler"] is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        torch.set_rng_state(state["random"])
+        if torch.cuda.is_available() and state["cuda"]:
+            torch.cuda.set_rng_state_all(state["cuda"])
+
+    def _features(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The batch on the device, as features and their lengths."""
+        device = self.accelerator.device
+        sound, lengths = torch.from_numpy(batch.sound).to(device), torch.from_numpy(batch.lengths).to(device)
+        with torch.no_grad():
+            return self.trainee.features(sound, lengths)
+
+    def _losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum of all objectives over the rows of all processes, and each of them by name."""
+        features, lengths = self._features(batch)
+        if self.mask:
+            share = self.accelerator.process_index
+            features = self.mask(features, lengths, np.random.default_rng([self._seed, self.step, share]))
+        rows = gathered(torch.from_numpy(batch.rows).to(features.device))
+        count = len(rows) - self.lesson.stage.unlabelled
+        labels = torch.from_numpy(self.lesson.positions[rows[:count].cpu().numpy()]).to(features.device)
+        answers: dict[bool, Tensor] = {}
+        total, parts = torch.zeros((), device=features.device), {}
+        for objective, loss in zip(self.lesson.stage.objectives, self.lesson.losses, strict=True):
+            scores = objective.loss == "cross-entropy"
+            if scores not in answers:
+                with self.accelerator.autocast():
+                    found = self.trainee(features, lengths, scores=scores)
+                self._finite(float(found.detach().float().abs().amax()), "output of the network")
+                answers[scores] = gathered(found.float())
+            if objective.distils:
+                targets, known = self.lesson.targets(rows)
+                if not bool(known.any()):
+                    continue
+                value = loss(answers[scores][known], targets[known])
+            else:
+                value = loss(answers[scores][:count], labels)
+            parts[objective.loss] = value
+            total = total + objective.weight * value
+        return total, parts
+
+    def _finite(self, value: float, what: str) -> None:
+        """Stop before a value that is no number reaches the weights."""
+        if not math.isfinite(value):
+            name = self.lesson.name
+            raise ModelError(
+                f"stage {name!r}, step {self.step + 1}: the {what} is {value}; the weights before it are kept; start "
+                f"again in another folder with a lower stage.{name}.optimiser.lr, or clip the gradient"
+            )

@@ -1,0 +1,154 @@
+"""What a stage learns from and by: its batches, its losses, its teacher.
+
+Knows: recipes, samplers, losses. Does not know: optimisers, steps, checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from samevoice import losses
+from samevoice.errors import ConfigError
+from samevoice.losses import LOSSES
+from samevoice.losses.base import Loss
+from samevoice.options import registered
+from samevoice.training import build_sampler, check_layouts
+from samevoice.training.index import Rows
+from samevoice.training.items import Items
+from samevoice.training.loading import Batch, Loader
+from samevoice.training.mining import MinedTripletSampler
+from samevoice.training.recipe import Objective, Stage
+from samevoice.training.trainee import Trainee
+
+Embed = Callable[[Batch], NDArray[np.float32]]
+
+CANDIDATES = 1 << 40  # numbers of their batches begin here, so that they share no random numbers with the others
+
+
+class Lesson:
+    """One stage's batches and losses.
+
+    The first rows of a batch come from the sampler; `stage.unlabelled` others join them.
+
+    Args:
+        name: of the stage.
+        stage: what the recipe says of it.
+        items: labelled items, then unlabelled ones, in one list.
+        labelled: how many are labelled.
+        trainee: the network that the losses are for.
+        teacher: the teacher's answer for each item, (items, d), zeros where it has none; None without a teacher.
+        loader: makes batches of rows.
+        seed: of the run.
+
+    Attributes:
+        losses: one for each objective.
+        excluded: speakers that the sampler cannot use, because they have a single item.
+
+    Raises:
+        ConfigError: sampler, losses, network and data do not fit together.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stage: Stage,
+        items: Items,
+        labelled: Items,
+        trainee: Trainee,
+        teacher: NDArray[np.float32] | None,
+        loader: Loader,
+        seed: int,
+    ) -> None:
+        self.name, self.stage, self.loader = name, stage, loader
+        self.labelled = len(labelled)
+        self.positions = labelled.index.positions
+        self.teacher = None if teacher is None else torch.from_numpy(teacher)
+        self._stream = [zlib.crc32(name.encode()), seed]
+        self._others = np.arange(self.labelled, len(items))
+        if teacher is not None:
+            self._others = self._others[teacher[self._others].any(axis=1)]
+        if stage.unlabelled and not len(self._others):
+            raise ConfigError(
+                f"stage {name!r} asks for {stage.unlabelled} unlabelled utterances a step, but the data hold none; add "
+                f"some, or set it to 0 with --set stage.{name}.unlabelled=0"
+            )
+        self.sampler = build_sampler(stage.sampler, labelled.index, stage.sampler_options, seed)
+        self.excluded = [labelled.names[number] for number in self.sampler.excluded]
+        self.losses = [self._loss(one, trainee, len(labelled.names)) for one in stage.objectives]
+        self.used = 0
+
+    def batches(self, embed: Embed) -> Iterator[Batch]:
+        """Batches from where the lesson stands; all but mined ones are made ahead.
+
+        Args:
+            embed: the network as it is now, for mined triplets: the embeddings of a batch of candidates.
+        """
+        if isinstance(self.sampler, MinedTripletSampler):
+            yield from self._mined(self.sampler, embed)
+        for batch in self.loader.stream(self._rows()):
+            self.used += 1
+            yield batch
+
+    def state(self) -> str:
+        """Where the lesson stands, counted in batches that were used, not in those made ahead."""
+        return json.dumps({**self.sampler.state(), "batch": self.used})
+
+    def restore(self, state: str) -> None:
+        """Go on from there.
+
+        Raises:
+            ConfigError: the state is that of another sampler or of other data.
+        """
+        found = json.loads(state)
+        self.sampler.restore(found)
+        self.used = found["batch"]
+
+    def targets(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The teacher's answers for items (B,): shape (B, d); and which of them it has."""
+        if self.teacher is None:
+            raise ConfigError(f"stage {self.name!r} has no teacher")
+        found = self.teacher[rows.cpu()].to(rows.device)
+        return found, found.any(dim=1)
+
+    def _rows(self) -> Iterator[tuple[int, Rows]]:
+        """Number and rows of each batch."""
+        for number, rows in enumerate(self.sampler, start=self.used):
+            yield number, self._with_others(number, rows)
+
+    def _mined(self, sampler: MinedTripletSampler, embed: Embed) -> Iterator[Batch]:
+        """Batches that depend on what the network makes of candidates now."""
+        while True:
+            candidates = self.loader.load(CANDIDATES + self.used, next(sampler.candidates))
+            sampler.record(candidates.rows, embed(candidates))
+            rows = self._with_others(self.used, next(sampler))
+            self.used += 1
+            yield self.loader.load(self.used - 1, rows)
+
+    def _with_others(self, number: int, rows: Rows) -> Rows:
+        """The sampler's rows and some that have no speaker."""
+        if not self.stage.unlabelled:
+            return rows
+        random = np.random.default_rng([*self._stream, number])
+        more = len(self._others) < self.stage.unlabelled
+        return np.concatenate([rows, random.choice(self._others, self.stage.unlabelled, replace=more)])
+
+    def _loss(self, objective: Objective, trainee: Trainee, speakers: int) -> Loss:
+        """One loss, with what data, network and teacher answer by themselves."""
+        answered: dict[str, Any] = {}
+        takes = signature(registered("loss", objective.loss, LOSSES)).parameters
+        if "speakers" in takes:
+            answered["speakers"] = speakers
+        if "teacher_dimension" in takes and self.teacher is not None:
+            answered["teacher_dimension"] = self.teacher.shape[1]
+        built = losses.build(objective.loss, {**answered, **objective.options}, trainee.network)
+        if not objective.distils:
+            check_layouts(self.sampler, built)
+        return built

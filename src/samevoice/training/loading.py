@@ -1,0 +1,152 @@
+"""Batches of sound, fetched ahead by threads while the network learns.
+
+What a batch holds depends on its number alone, never on which thread was faster, and every row has random numbers of
+its own: a run that is taken up again hears what it would have heard. A recording that cannot be read is replaced by
+another of the same speaker, remembered with the reason, and counted.
+
+Knows: rows, threads, substitutes. Does not know: networks, losses.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samevoice.errors import AudioError, DataError
+from samevoice.training.crops import Crops, Samples
+from samevoice.training.index import Rows
+from samevoice.training.items import Items
+
+AHEAD = 4  # batches
+MOST_BAD = 0.2  # of all items; beyond it something is wrong with the corpus, not with a file
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """What one step learns from.
+
+    Args:
+        sound: crops (B, n), or what `prepare` made of them, float32.
+        lengths: samples of each crop that are its own, shape (B,).
+        rows: item number of each, shape (B,).
+    """
+
+    sound: NDArray[np.float32]
+    lengths: NDArray[np.int64]
+    rows: Rows
+
+
+class Loader:
+    """Makes batches out of rows.
+
+    Args:
+        items: what rows are numbers of.
+        crops: makes a crop of an item.
+        prepare: what is done to a crop in the loading thread; None for nothing.
+        key: numbers that tell this loader's random numbers from those of any other.
+        workers: threads.
+        share: (which, of how many): the contiguous part of every batch that this process loads.
+
+    Attributes:
+        bad: item number -> why it cannot be heard, of all that were met so far.
+    """
+
+    def __init__(
+        self,
+        items: Items,
+        crops: Crops,
+        *,
+        prepare: Callable[[Samples], NDArray[np.float32]] | None = None,
+        key: Sequence[int] = (0,),
+        workers: int = 1,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
+        self.bad: dict[int, str] = {}
+        self._share = share
+        self._items, self._crops, self._prepare, self._key = items, crops, prepare, tuple(key)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="samevoice-loader")
+
+    def stream(self, rows: Iterator[tuple[int, Rows]]) -> Iterator[Batch]:
+        """Batches in order, some of them made ahead.
+
+        Args:
+            rows: number of a batch and its rows, one after the other; it is read ahead too.
+
+        Raises:
+            DataError: nothing can take the place of a recording that cannot be read.
+        """
+        waiting: deque[Future[Batch]] = deque()
+        try:
+            for number, found in rows:
+                waiting.append(self._pool.submit(self.load, number, found))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for one in waiting:
+                one.cancel()
+
+    def load(self, number: int, rows: Rows) -> Batch:
+        """One batch, or this process's share of it, here and now.
+
+        Args:
+            number: of the batch.
+            rows: item numbers of the whole batch, shape (B,).
+
+        Raises:
+            DataError: nothing can take the place of a recording that cannot be read.
+        """
+        sounds, lengths, used = [], [], []
+        which, count = self._share
+        size = len(rows) // count
+        first = which * size
+        for place, row in enumerate(rows[first : first + size].tolist()):
+            random = np.random.default_rng([*self._key, number, first + place])
+            sound, length, item = self._row(row, random)
+            sounds.append(self._prepare(sound) if self._prepare else sound)
+            lengths.append(length)
+            used.append(item)
+        return Batch(np.stack(sounds), np.array(lengths), np.array(used))
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def describe_bad(self) -> Mapping[str, str]:
+        """Utterances that cannot be heard, and why."""
+        return {self._items.items[row].piece.utterance.id: why for row, why in sorted(self.bad.items())}
+
+    def _row(self, row: int, random: np.random.Generator) -> tuple[Samples, int, int]:
+        """A crop of an item, or of another of the same speaker."""
+        candidates = [row]
+        for attempt in candidates:
+            try:
+                return *self._crops.take(self._items.items[attempt], random), attempt
+            except AudioError as error:
+                self.bad[attempt] = str(error)
+                if len(self.bad) > max(1, MOST_BAD * len(self._items)):
+                    raise DataError(
+                        f"{len(self.bad)} of {len(self._items)} recordings cannot be read, the last because of: "
+                        f"{error}; check the corpus with: samevoice data scan"
+                    ) from error
+            if attempt == row:
+                candidates += self._others(row, random)
+        raise DataError(
+            f"no recording of speaker {self._items.items[row].speaker} can be read ({self.bad[row]}); mend or remove "
+            f"them, then scan the corpus again"
+        )
+
+    def _others(self, row: int, random: np.random.Generator) -> list[int]:
+        """The other items of the same speaker, in random order; of an unlabelled one all others."""
+        index = self._items.index
+        position = index.positions[row]
+        start, count = index.starts[position], index.counts[position]
+        same = index.order[start : start + count]
+        others = same if self._items.items[row].speaker is not None else np.arange(len(index))
+        return [other for other in random.permutation(others).tolist() if other != row]

@@ -1,0 +1,246 @@
+"""From a finished run to a model one can serve, and to figures that can be believed.
+
+    model.onnx       the network with its card: front end, licences of the data, calibration
+    result.json      error rates of speakers that were never heard, at thresholds that other speakers set
+    distances.png    d(AP) and d(AN) of those speakers
+    similarity.png   96 x 96 cosines of 32 triplets of them
+
+Knows: cards, calibration, evaluation. Does not know: how the network was trained.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from samevoice import __version__
+from samevoice.corpora.manifest import Manifest
+from samevoice.embedder import Model, load_model
+from samevoice.errors import ConfigError
+from samevoice.evaluation import plots, thresholds
+from samevoice.evaluation.embedded import EmbeddedPieces, choose_pieces, embed_pieces
+from samevoice.evaluation.report import evaluate
+from samevoice.evaluation.thresholds import Rule
+from samevoice.evaluation.trials import all_pairs
+from samevoice.export import export_model
+from samevoice.features.frontend import Frontend, build_frontend
+from samevoice.features.kinds import default_spec
+from samevoice.models.card import Licences, ModelCard, Window
+from samevoice.models.encoder import read_model, write_model
+from samevoice.scoring import calibration
+from samevoice.speech.vad import everything
+from samevoice.training.index import UtteranceIndex
+from samevoice.training.journal import read_journal, write_json
+from samevoice.training.recipe import Recipe
+from samevoice.training.runs import Finished
+from samevoice.training.triplets import TripletSampler
+
+logger = logging.getLogger(__name__)
+
+MODEL, RESULT = "model.onnx", "result.json"
+LEAST_SPEECH = 0.5  # seconds, of a network that takes any length
+RULES = (Rule.far, Rule.eer, Rule.three_sigma, Rule.median)
+RATES = (0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.0025)
+SHORTER = 0.5  # of a validation piece: the second duration that is calibrated
+TRIPLETS = 32
+PIECES_EACH = 20  # of a speaker, at most
+
+Say = Callable[[str], object]
+
+
+def publish(run: Finished, *, name: str | None = None, say: Say = logger.info) -> dict[str, Any]:
+    """Write model, result and pictures.
+
+    Args:
+        run: what was trained.
+        name: of the model; by default the recipe's.
+        say: gets sentences on what is being done.
+
+    Returns:
+        What `result.json` holds.
+
+    Raises:
+        ModelError: the network cannot be exported.
+        DataError: validation or test hold too few pieces.
+    """
+    path = run.out / MODEL
+    card = _card(run, name or run.recipe.name)
+    exported = export_model(run.network, card, path)
+    say(f"{path}: {exported.card.fingerprint}, cosine to the network in torch {exported.cosine:.6f}")
+    model = load_model(path, detector=everything)
+    seconds = run.recipe.validation.seconds
+    say("comparing validation speakers, to calibrate and to set thresholds")
+    known = _embedded(model, run.parts.valid, seconds)
+    _calibrate(model, run.parts.valid, path, known, seconds, say)
+    fitted = _thresholds(known)
+    tested = run.parts.test if len(run.parts.test) else None
+    unseen = _embedded(model, tested, seconds) if tested else known
+    say("comparing test speakers" if tested else "no test speakers: the figures are those of the validation speakers")
+    content = {
+        "recipe": run.recipe.name,
+        "samevoice": __version__,
+        "model": exported.card.fingerprint,
+        "parameters": sum(one.numel() for one in run.network.parameters()),
+        "piece_seconds": seconds,
+        "speakers": "test" if tested else "validation",
+        "validation_eer": run.outcome.eer,
+        "rules": {rule.value: _evaluated(unseen, one) for rule, one in fitted.items()},
+        "training": _training(run),
+        "skipped": run.bad,
+        "speakers_of_one_item": list(run.excluded),
+    }
+    write_json(run.out / RESULT, content)
+    _draw(run, unseen, fitted[Rule.far].value, say)
+    return content
+
+
+def _card(run: Finished, name: str) -> ModelCard:
+    """What the model says of itself."""
+    spec = default_spec(run.network.frontend)
+    frontend = build_frontend(spec)
+    window, least = _window(run, frontend)
+    licences = sorted({one.licence or "unknown" for one in (*run.parts.train, *run.parts.unlabelled)})
+    listed = "; ".join(licences)
+    return ModelCard(
+        name=name,
+        kind="speaker-embedding",
+        summary=run.recipe.summary,
+        rate=spec.rate,
+        dimension=run.network.dimension,
+        frontend=spec,
+        window=window,
+        level_dbfs=None,
+        min_speech=least,
+        resampler="HQ",
+        licences=Licences(code="Apache-2.0", weights=f"trained by you on data under: {listed}", data=listed),
+        source=f"trained with the recipe {run.recipe.name} of samevoice {__version__}",
+        training_data=_described(run),
+        calibration=None,
+        fingerprint="",
+    )
+
+
+def _window(run: Finished, frontend: Frontend) -> tuple[Window, float]:
+    """How long speech is cut, and how much of it is needed: as it was in training and validation."""
+    network, rate = run.network, frontend.spec.rate
+    if network.frames is not None:
+        seconds = (network.frames - 1) * frontend.hop + frontend.width
+        return Window(network.frames, network.frames), round(seconds / rate, 3)
+    heard = frontend.count(round(run.recipe.validation.seconds * rate))
+    frames = max(run.recipe.crop.frames, heard, network.least_frames)
+    least = ((network.least_frames - 1) * frontend.hop + frontend.width) / rate
+    return Window(frames, max(1, frames // 2)), max(LEAST_SPEECH, float(np.ceil(1000 * least) / 1000))
+
+
+def _described(run: Finished) -> str:
+    """The training data in a sentence."""
+    train, others = run.parts.train, run.parts.unlabelled
+    corpora = ", ".join(sorted({one.corpus for one in (*train, *others)}))
+    text = f"{corpora}: {train.seconds / 3600:.2f} h of {len(train.speakers)} speakers"
+    if run.recipe.distils:
+        text += f", {others.seconds / 3600:.2f} h without speakers; distilled from {run.recipe.teacher}"
+    return text
+
+
+def _embedded(model: Model, side: Manifest, seconds: float) -> EmbeddedPieces:
+    """The pieces of one side through the served model."""
+    return embed_pieces(model, side, choose_pieces(side, seconds=seconds, per_speaker=PIECES_EACH))
+
+
+def _calibrate(model: Model, valid: Manifest, path: Path, known: EmbeddedPieces, seconds: float, say: Say) -> None:
+    """Fit the card's calibration on validation speakers, if they can support one."""
+    found = {seconds: known}
+    least = max(model.card.min_speech, SHORTER * seconds)
+    if least < seconds:
+        found[least] = _embedded(model, valid, least)
+    trials = {length: all_pairs(one.vectors, one.speakers) for length, one in found.items()}
+    scores = np.concatenate([one.scores for one in trials.values()])
+    durations = np.concatenate([np.full(len(one.scores), length) for length, one in trials.items()])
+    is_target = np.concatenate([one.is_target for one in trials.values()])
+    speakers = len(set(known.speakers))
+    source = (
+        f"{speakers} validation speakers of the training, pieces of {min(found):g} and {max(found):g} s, all pairs; "
+        "pieces of one session are easy positives, and these speakers chose the weights: evidence may be overstated. "
+        "Calibrate on recordings of your own."
+    )
+    pairs = speakers * (speakers - 1) // 2
+    try:
+        fitted = calibration.fit(scores, durations, is_target, rates=RATES, speaker_pairs=pairs, source=source)
+    except ValueError as error:
+        say(f"the model has no calibration ({error}); give verify a --threshold")
+        return
+    card, graph = read_model(path)
+    write_model(path, graph, replace(card, calibration=json.loads(json.dumps(fitted.to_json()))))
+
+
+def _thresholds(known: EmbeddedPieces) -> dict[Rule, thresholds.Threshold]:
+    """Every rule, applied to validation speakers."""
+    trials = all_pairs(known.vectors, known.speakers)
+    return {rule: thresholds.fit(rule, trials.targets, trials.non_targets) for rule in RULES}
+
+
+def _evaluated(unseen: EmbeddedPieces, threshold: thresholds.Threshold) -> dict[str, Any]:
+    """All measures at one threshold."""
+    return evaluate(
+        unseen.vectors,
+        unseen.speakers,
+        threshold=threshold,
+        sessions=unseen.sessions,
+        utterances=unseen.utterances,
+    ).to_json()
+
+
+def _training(run: Finished) -> dict[str, Any]:
+    """What the journal says of the stages, in short."""
+    stages: dict[str, Any] = {}
+    for row in read_journal(run.out):
+        stage = stages.setdefault(row["stage"], {"steps": 0, "seconds": 0.0, "wait": 0.0, "losses": []})
+        stage["steps"] = max(stage["steps"], row["step"])
+        stage["seconds"] += row["seconds"] + row.get("wait", 0.0)
+        stage["wait"] += row.get("wait", 0.0)
+        if "loss" in row:
+            stage["losses"].append(row["loss"])
+    return {name: _short(run.recipe, name, stage) for name, stage in stages.items()}
+
+
+def _short(recipe: Recipe, name: str, stage: dict[str, Any]) -> dict[str, Any]:
+    """One stage: how its loss fell, and what it took."""
+    losses = stage["losses"]
+    tenth = max(1, len(losses) // 10)
+    return {
+        "steps": stage["steps"],
+        "seconds": round(stage["seconds"], 1),
+        "waited": round(stage["wait"] / max(1e-9, stage["seconds"]), 4),
+        "first_loss": float(np.mean(losses[:tenth])) if losses else None,
+        "last_loss": float(np.mean(losses[-tenth:])) if losses else None,
+        "collapse": recipe.stage[name].collapse,
+    }
+
+
+def _draw(run: Finished, unseen: EmbeddedPieces, threshold: float, say: Say) -> None:
+    """The pictures, where they can be drawn."""
+    try:
+        plots.check_picture(run.out / "distances.png")
+    except ConfigError as error:
+        say(f"no pictures: {error}")
+        return
+    trials = all_pairs(unseen.vectors, unseen.speakers)
+    plots.draw_histograms(trials.targets, trials.non_targets, run.out / "distances.png", threshold)
+    rows = _triplets(unseen.speakers)
+    matrix = (unseen.vectors @ unseen.vectors.T)[np.ix_(rows, rows)]
+    plots.draw_similarity(matrix, [unseen.speakers[row] for row in rows], run.out / "similarity.png")
+
+
+def _triplets(speakers: Sequence[str]) -> list[int]:
+    """Rows of 32 triplets, or of as many as there are pieces for."""
+    numbers = np.unique(np.array(speakers), return_inverse=True)[1]
+    index = UtteranceIndex(numbers)
+    possible = int(index.counts[index.with_partner].sum())
+    found: list[int] = next(TripletSampler(index, min(TRIPLETS, possible))).tolist()
+    return found

@@ -1,0 +1,312 @@
+"""What a training is: data, network, stages, as one file of TOML.
+
+    samevoice train NAME       a recipe that comes with the package (`recipes/*.toml`)
+    samevoice train FILE.toml  one of your own
+
+A recipe may have a table `[small]` that is laid over the rest for a training of minutes on two cores.
+
+Knows: what a recipe holds and its ranges. Does not know: how any of it is done; it needs no torch.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from samevoice.errors import ConfigError
+from samevoice.options import checked_number, checked_size
+from samevoice.training.tables import from_table, merged
+
+OPTIMISERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("constant", "linear", "cosine", "plateau")
+FILLINGS = ("repeat", "silence")
+MAX_STEPS = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Which sound is learnt from.
+
+    Args:
+        pieces: cut utterances into pieces of so many seconds, each an utterance of its own to the sampler; 0 to
+            leave them whole. For corpora with one utterance per speaker: positives then share a session.
+        least: leave out utterances shorter than this, in seconds.
+        speeds: factors of playing speed; every utterance is there once at each.
+        speeds_are_speakers: a voice at another speed counts as another speaker.
+        valid: share of the speakers kept for validation where the data name no such split.
+    """
+
+    pieces: float = 0.0
+    least: float = 0.5
+    speeds: tuple[float, ...] = (1.0,)
+    speeds_are_speakers: bool = True
+    valid: float = 0.1
+
+    def __post_init__(self) -> None:
+        checked_number("data.pieces", self.pieces, high=3600)
+        checked_number("data.least", self.least, high=3600)
+        checked_number("data.valid", self.valid, above=0, high=0.5)
+        for speed in self.speeds:
+            checked_number("data.speeds", speed, low=0.5, high=2)
+        if not self.speeds or len(set(self.speeds)) != len(self.speeds):
+            raise ConfigError(f"data.speeds must name at least one speed, each once, got {list(self.speeds)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """What of a piece the network sees in one step: a stretch from a random place.
+
+    Args:
+        frames: its length in frames of the front end.
+        fill: what follows a shorter piece: "repeat" it from its start, or "silence".
+    """
+
+    frames: int = 160
+    fill: str = "repeat"
+
+    def __post_init__(self) -> None:
+        checked_size("crop.frames", self.frames, 1, 60_000)
+        _one_of("crop.fill", self.fill, FILLINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Which network is trained; see `samevoice networks`.
+
+    Args:
+        name: of the network.
+        options: its options; "speakers" is answered by the data.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One loss of a stage.
+
+    Args:
+        loss: a name of `samevoice.losses.LOSSES`; the distillation losses look at the teacher, all others at speakers.
+        weight: factor of it in the sum.
+        options: of the loss; "speakers" is answered by the data, "dimension" by the network.
+    """
+
+    loss: str
+    weight: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checked_number("objective.weight", self.weight, above=0)
+
+    @property
+    def distils(self) -> bool:
+        """Whether it compares with a teacher instead of speakers."""
+        return self.loss.endswith("-distillation")
+
+
+@dataclass(frozen=True, slots=True)
+class Optimiser:
+    """How weights move.
+
+    Args:
+        kind: "adam", "adamw" or "sgd".
+        lr: highest learning rate.
+        final_lr: learning rate at the end of "linear" and "cosine", and the lowest of "plateau".
+        schedule: "constant", "linear", "cosine", or "plateau": halved after `patience` validations without gain.
+        warmup: steps of linear rise from zero.
+        momentum: of "sgd".
+        eps: of "adam" and "adamw".
+        weight_decay: decoupled in "adamw"; of "sgd" and "adam" a penalty on all weights.
+        kernel_penalty: Keras' L2 on the kernels of convolutions alone: so much times the sum of squares joins the loss.
+        clip: longest gradient; 0 to leave it.
+        patience: of "plateau".
+    """
+
+    kind: str = "adam"
+    lr: float = 1e-3
+    final_lr: float = 0.0
+    schedule: str = "constant"
+    warmup: int = 0
+    momentum: float = 0.0
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    kernel_penalty: float = 0.0
+    clip: float = 0.0
+    patience: int = 10
+
+    def __post_init__(self) -> None:
+        _one_of("optimiser.kind", self.kind, OPTIMISERS)
+        _one_of("optimiser.schedule", self.schedule, SCHEDULES)
+        checked_number("optimiser.lr", self.lr, above=0, high=10)
+        checked_number("optimiser.eps", self.eps, above=0, high=1)
+        checked_number("optimiser.final_lr", self.final_lr, high=self.lr)
+        checked_number("optimiser.momentum", self.momentum, high=0.9999)
+        for name in ("weight_decay", "kernel_penalty", "clip"):
+            checked_number(f"optimiser.{name}", getattr(self, name))
+        checked_size("optimiser.warmup", self.warmup, 0, MAX_STEPS)
+        checked_size("optimiser.patience", self.patience, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stretch of training; the next one starts from its best weights.
+
+    Args:
+        steps: batches at most.
+        sampler: a name of `samevoice.training.SAMPLERS`.
+        sampler_options: of the sampler.
+        objectives: what is minimised, at least one.
+        unlabelled: utterances without a speaker that join each batch, for distillation.
+        optimiser: how weights move.
+        validate_every: steps from one validation to the next.
+        patience: stop after so many validations without a lower error; 0 to go on to the end.
+        collapse: value of the loss when all embeddings are alike; drawn into the curves.
+    """
+
+    steps: int
+    sampler: str
+    objectives: tuple[Objective, ...]
+    sampler_options: Mapping[str, Any] = field(default_factory=dict)
+    unlabelled: int = 0
+    optimiser: Optimiser = Optimiser()
+    validate_every: int = 200
+    patience: int = 0
+    collapse: float | None = None
+
+    def __post_init__(self) -> None:
+        checked_size("stage.steps", self.steps, 1, MAX_STEPS)
+        checked_size("stage.unlabelled", self.unlabelled, 0, 100_000)
+        checked_size("stage.validate_every", self.validate_every, 1)
+        checked_size("stage.patience", self.patience, 0)
+        if not self.objectives:
+            raise ConfigError("a stage needs at least one objective; add [[stage.NAME.objectives]]")
+        if self.unlabelled and not self.distils:
+            raise ConfigError("unlabelled utterances teach only by distillation; add such an objective or set it to 0")
+
+    @property
+    def distils(self) -> bool:
+        """Whether a teacher is needed."""
+        return any(one.distils for one in self.objectives)
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """How unseen speakers are compared during the training.
+
+    Args:
+        seconds: length of the pieces; every pair of them is a trial.
+        speakers_at_most: of more validation speakers, so many are used.
+    """
+
+    seconds: float = 3.0
+    speakers_at_most: int = 200
+
+    def __post_init__(self) -> None:
+        checked_number("validation.seconds", self.seconds, above=0, high=600)
+        checked_size("validation.speakers_at_most", self.speakers_at_most, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A whole training.
+
+    Args:
+        name: short name.
+        summary: one sentence on what it trains.
+        source: who published it, and what differs here.
+        needs: what data and time it takes at full size.
+        network: what is trained.
+        stage: its stages in order, by name.
+        data: which sound is learnt from.
+        crop: what is seen in one step.
+        augment: see `samevoice.training.augment`.
+        mask: SpecAugment on the features; see there too.
+        teacher: model that distillation learns from.
+        validation: how unseen speakers are compared.
+        seed: of everything random.
+    """
+
+    name: str
+    summary: str
+    source: str
+    needs: str
+    network: Network
+    stage: Mapping[str, Stage]
+    data: Data = Data()
+    crop: Crop = Crop()
+    augment: Mapping[str, Any] = field(default_factory=dict)
+    mask: Mapping[str, Any] = field(default_factory=dict)
+    teacher: str = "campplus"
+    validation: Validation = Validation()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checked_size("seed", self.seed, 0)
+        if not self.stage:
+            raise ConfigError(f"recipe {self.name!r} has no stage; add [stage.NAME]")
+
+    @property
+    def distils(self) -> bool:
+        """Whether a teacher is needed."""
+        return any(stage.distils for stage in self.stage.values())
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the recipes that come with the package."""
+    folder = files("samevoice").joinpath("training", "recipes")
+    return tuple(sorted(one.name.removesuffix(".toml") for one in folder.iterdir() if one.name.endswith(".toml")))
+
+
+def load_recipe(name: str, *, small: bool = False, changes: tuple[str, ...] = ()) -> tuple[Recipe, dict[str, Any]]:
+    """A recipe, and the table it was read from.
+
+    Args:
+        name: of a shipped one, or the path of a `.toml` file.
+        small: lay its table `[small]` over it.
+        changes: lines of TOML that are laid over it last, such as "stage.softmax.steps = 100".
+
+    Raises:
+        ConfigError: there is no such recipe, it is no TOML, a key is unknown, or a value is out of range.
+    """
+    text = _text_of(name)
+    table = _parsed(text, f"recipe {name}")
+    profile = table.pop("small", None)
+    if small:
+        if profile is None:
+            raise ConfigError(f"recipe {name} has no table [small]; train it at full size or add one")
+        table = merged(table, profile)
+    for change in changes:
+        table = merged(table, _parsed(change, f"the change {change!r}"))
+    return from_table(Recipe, table, f"recipe {name}"), table
+
+
+def _text_of(name: str) -> str:
+    """The TOML of a recipe."""
+    if name in shipped():
+        return files("samevoice").joinpath("training", "recipes", f"{name}.toml").read_text(encoding="utf-8")
+    path = Path(name)
+    if path.suffix != ".toml":
+        raise ConfigError(f"recipe {name!r} is unknown; use one of {', '.join(shipped())}, or a .toml file")
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name}: the recipe cannot be read ({error}); check the path") from error
+
+
+def _parsed(text: str, what: str) -> dict[str, Any]:
+    """Decoded TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{what} is no TOML ({error}); mend it") from error
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    """Refuse a word that is not among the known ones."""
+    if value not in known:
+        raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}")

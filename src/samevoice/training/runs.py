@@ -1,0 +1,304 @@
+"""A whole run: from a recipe and a corpus to a trained network and its folder.
+
+    run.json            recipe, data, machine, versions
+    log.jsonl           a row per step and per validation
+    curves.png          drawn from it
+    checkpoints/        last.pt to go on from, best-STAGE.pt
+    teacher.npz         the teacher's answers, where there is one
+
+Knows: how the parts fit together. Does not know: what becomes of the network afterwards (`publishing`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+
+from samevoice import networks
+from samevoice.corpora.manifest import Manifest
+from samevoice.corpora.sounds import Sounds
+from samevoice.embedder import load_model
+from samevoice.errors import ConfigError
+from samevoice.networks import NETWORKS
+from samevoice.networks.embedding import EmbeddingNetwork
+from samevoice.options import registered, with_options
+from samevoice.speech.vad import everything
+from samevoice.training.augment.chain import Augmenter
+from samevoice.training.augment.options import augment_options
+from samevoice.training.augment.sounds import load_sounds
+from samevoice.training.augment.spec import SpecAugment
+from samevoice.training.checkpoint import load_checkpoint
+from samevoice.training.crops import Crops
+from samevoice.training.index import UtteranceIndex
+from samevoice.training.items import Items, Parts, digest_of, items_of, parts
+from samevoice.training.journal import write_json
+from samevoice.training.lessons import Lesson
+from samevoice.training.loading import Loader
+from samevoice.training.recipe import Recipe
+from samevoice.training.teaching import teacher_answers
+from samevoice.training.trainee import Trainee
+from samevoice.training.trainer import Moment, Trainer
+from samevoice.training.validation import Outcome, Validator
+
+logger = logging.getLogger(__name__)
+
+RUN = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who is told how a run gets on.
+
+    Args:
+        say: gets sentences.
+        teach: gets how many utterances the teacher has heard, and of how many.
+        step: gets the moment after every step.
+    """
+
+    say: Callable[[str], object] = logger.info
+    teach: Callable[[float, float], object] = lambda _, __: None
+    step: Callable[[Moment], object] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Everything a run hears.
+
+    Args:
+        corpus: utterances, labelled or not.
+        valid: validation speakers of another corpus; None to take them out of this one.
+        noises: folder of noises for augmentation; None for synthetic ones.
+        responses: folder of room responses; None for made-up rooms.
+        start: folder of another run whose best weights this one starts from.
+    """
+
+    corpus: Manifest
+    valid: Manifest | None = None
+    noises: Path | None = None
+    responses: Path | None = None
+    start: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a run leaves.
+
+    Args:
+        recipe: what was done.
+        network: with its best weights, on the CPU, not in training.
+        parts: who was heard, and who was not.
+        outcome: the validation of those weights.
+        bad: utterances that could not be heard, and why.
+        excluded: speakers with a single item.
+        out: the folder.
+    """
+
+    recipe: Recipe
+    network: EmbeddingNetwork
+    parts: Parts
+    outcome: Outcome
+    bad: dict[str, str]
+    excluded: tuple[str, ...]
+    out: Path
+
+
+@dataclass(slots=True)
+class Run:
+    """A run that can be started and taken up again.
+
+    Args:
+        recipe: what to do.
+        table: the TOML it was read from.
+        sources: what to hear.
+        out: its folder.
+        accelerator: device, processes, precision.
+        workers: threads that load sound.
+        cache_bytes: decoded sound that is kept in memory.
+        watcher: who is told.
+    """
+
+    recipe: Recipe
+    table: dict[str, Any]
+    sources: Sources
+    out: Path
+    accelerator: Accelerator
+    workers: int = 1
+    cache_bytes: int = 1 << 30
+    watcher: Watcher = field(default_factory=Watcher)
+
+    def __call__(self) -> Finished:
+        """Train to the end.
+
+        Raises:
+            ConfigError: recipe and data do not fit together.
+            DataError: a speaker is on two sides, or there is too little that can be read.
+            ModelError: the loss is no longer finite, or a checkpoint cannot be written, read or gone on from.
+        """
+        recipe, sources = self.recipe, self.sources
+        taken = parts(sources.corpus, recipe.data, recipe.seed, valid=sources.valid)
+        labelled = items_of(taken.train, recipe.data)
+        everything = _joined(labelled, items_of(taken.unlabelled, recipe.data) if len(taken.unlabelled) else None)
+        torch.manual_seed(recipe.seed)
+        options = self._network_options(len(labelled.names))
+        network = built(recipe.network.name, options)
+        if sources.start:
+            network.load_state_dict(best_weights(sources.start, network))
+        trainee = Trainee(network, recipe.crop.frames)
+        rate = trainee.frontend.spec.rate
+        sounds = Sounds(sources.corpus.root, rate, cache_bytes=self.cache_bytes)
+        heard = sounds if sources.valid is None else Sounds(sources.valid.root, rate, cache_bytes=0)
+        validator = Validator(taken.valid, heard, trainee, recipe.validation)
+        data = digest_of([taken.train, taken.unlabelled, taken.valid])
+        identity = json.dumps([self.table, data], sort_keys=True)
+        teacher = self._teacher(everything, data)
+        self._describe(taken, labelled, data, options)
+        augment = None
+        if recipe.augment:
+            noises, responses = (load_sounds(one, rate) if one else [] for one in (sources.noises, sources.responses))
+            augment = Augmenter(augment_options(recipe.augment), rate, noises=noises, responses=responses)
+        crops = Crops(sounds, trainee.frontend, recipe.crop, augment)
+        share = self.accelerator.process_index, self.accelerator.num_processes
+
+        def lesson(name: str) -> Lesson:
+            place = list(recipe.stage).index(name)
+            key = (recipe.seed, place)
+            loader = Loader(everything, crops, prepare=trainee.prepare, key=key, workers=self.workers, share=share)
+            stage = recipe.stage[name]
+            return Lesson(name, stage, everything, labelled, trainee, teacher, loader, recipe.seed)
+
+        mask = with_options("mask", SpecAugment, recipe.mask) if recipe.mask else None
+        trainer = Trainer(
+            recipe, trainee, lesson, validator, self.out, identity, self.accelerator, mask, self.watcher.step
+        )
+        outcome = trainer.run()
+        excluded = tuple(sorted(trainer.excluded))
+        return Finished(recipe, network.cpu().eval(), taken, outcome, trainer.bad, excluded, self.out)
+
+    def _network_options(self, speakers: int) -> dict[str, Any]:
+        """The recipe's, with the number of speakers where the network asks for one."""
+        name, options = self.recipe.network.name, dict(self.recipe.network.options)
+        if "speakers" in signature(registered("network", name, NETWORKS)).parameters:
+            options.setdefault("speakers", speakers)
+        return options
+
+    def _teacher(self, items: Items, data: str) -> NDArray[np.float32] | None:
+        """The teacher's answers, computed by the main process and read by the others."""
+        if not self.recipe.distils:
+            return None
+        teacher = load_model(self.recipe.teacher, detector=everything)
+        root, rate = self.sources.corpus.root, teacher.card.rate
+        sounds = Sounds(root, rate, cache_bytes=0)
+
+        def answers() -> NDArray[np.float32]:
+            path = self.out / "teacher.npz"
+            return teacher_answers(items.items, teacher, sounds, path, identity=data, tell=self.watcher.teach)
+
+        if self.accelerator.is_main_process:
+            self.watcher.say(f"teacher: {teacher.card.fingerprint}")
+            found = answers()
+        self.accelerator.wait_for_everyone()
+        if not self.accelerator.is_main_process:
+            found = answers()
+        if silent := int((~found.any(axis=1)).sum()):
+            self.watcher.say(f"the teacher has no answer for {silent} of {len(found)} items: too little speech")
+        return found
+
+    def _describe(self, taken: Parts, labelled: Items, data: str, options: dict[str, Any]) -> None:
+        """`run.json`, before the first step."""
+        sides = {"train": taken.train, "unlabelled": taken.unlabelled, "valid": taken.valid, "test": taken.test}
+        counts = {
+            name: {
+                "utterances": len(side),
+                "speakers": len(side.speakers),
+                "hours": round(side.seconds / 3600, 4),
+                "licences": sorted({one.licence or "unknown" for one in side}),
+            }
+            for name, side in sides.items()
+        }
+        listed = ", ".join(f"{name} {one['utterances']} of {one['speakers']}" for name, one in counts.items())
+        self.watcher.say(f"utterances of speakers: {listed}; {len(labelled)} items of {len(labelled.names)} voices")
+        if not self.accelerator.is_main_process:
+            return
+        self.out.mkdir(parents=True, exist_ok=True)
+        used = ("samevoice", "torch", "accelerate", "numpy", "onnxruntime")
+        content = {
+            "recipe": self.table,
+            "network": {"name": self.recipe.network.name, "options": options},
+            "data": {"digest": data, **counts},
+            "machine": {
+                "processor": platform.processor() or platform.machine(),
+                "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+                "device": str(self.accelerator.device),
+                "processes": self.accelerator.num_processes,
+                "precision": self.accelerator.mixed_precision,
+            },
+            "versions": {name: version(name) for name in used},
+        }
+        write_json(self.out / RUN, content)
+
+
+def _joined(labelled: Items, unlabelled: Items | None) -> Items:
+    """Labelled items, then unlabelled ones, numbered through."""
+    if unlabelled is None:
+        return labelled
+    offset = len(labelled.names)
+    labels = np.concatenate([labelled.index.positions, unlabelled.index.positions + offset])
+    return Items(labelled.items + unlabelled.items, UtteranceIndex(labels), labelled.names + unlabelled.names)
+
+
+def built(name: str, options: Mapping[str, Any]) -> EmbeddingNetwork:
+    """A network that can be trained here, with fresh weights.
+
+    Raises:
+        ConfigError: there is none of that name, or it makes no embeddings.
+    """
+    network = networks.build(name, options)
+    if not isinstance(network, EmbeddingNetwork):
+        raise ConfigError(f"network {name!r} makes no embeddings to train; see: samevoice networks")
+    return network
+
+
+def best_weights(folder: Path, network: EmbeddingNetwork) -> dict[str, Any]:
+    """The best weights of the last stage of a run.
+
+    Raises:
+        ConfigError: it has none, or they are of another network.
+        ModelError: they cannot be read.
+    """
+    found = sorted((folder / "checkpoints").glob("best-*.pt"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise ConfigError(f"{folder}: holds no trained weights; name the --out of another run")
+    weights: dict[str, Any] = load_checkpoint(found[-1])["network"]
+    shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    if {name: tensor.shape for name, tensor in weights.items()} != shapes:
+        raise ConfigError(f"{folder}: its weights are of another network, or for another number of speakers")
+    return weights
+
+
+def trained(folder: Path) -> EmbeddingNetwork:
+    """The network of a run with its best weights, not in training.
+
+    Raises:
+        ConfigError: the folder holds no run.
+        ModelError: its weights cannot be read.
+    """
+    try:
+        told = json.loads((folder / RUN).read_text(encoding="utf-8"))["network"]
+        network = built(told["name"], told["options"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{folder}: holds no run; name the folder given to train --out") from error
+    network.load_state_dict(best_weights(folder, network))
+    return network.eval()

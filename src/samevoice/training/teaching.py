@@ -1,0 +1,111 @@
+"""What a teacher says of every utterance, computed once before the training and kept beside it.
+
+The teacher hears the whole utterance (its first seconds, if it is long) without augmentation, at every speed the
+student will hear; the student sees a crop of it and has to find the same place.
+
+Knows: a served model as teacher, its answers on disk. Does not know: losses.
+Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samevoice.audio.waveform import Waveform
+from samevoice.corpora.sounds import Sounds
+from samevoice.embedder import Model
+from samevoice.errors import SamevoiceError
+from samevoice.files import write_atomically
+from samevoice.models.embedding import Embedding
+from samevoice.training.augment.speed import change_speed
+from samevoice.training.items import Item
+
+LONGEST = 8.0  # seconds of an utterance that the teacher hears
+CHUNK = 128  # utterances between two looks at the clock
+SAVE_SECONDS = 30.0
+
+Answers = NDArray[np.float32]
+
+
+def teacher_answers(
+    items: Sequence[Item],
+    teacher: Model,
+    sounds: Sounds,
+    path: Path,
+    *,
+    identity: str,
+    tell: Callable[[float, float], object] | None = None,
+) -> Answers:
+    """The teacher's embedding for each item; those of pieces of one utterance at one speed are the same.
+
+    Args:
+        items: what will be learnt from.
+        teacher: hears everything as speech.
+        sounds: where utterances are read, at the rate of the teacher.
+        path: an `.npz` where answers are kept; an interrupted computation goes on from it.
+        identity: of the data; answers kept under another are not used.
+        tell: is told how many utterances are done, and of how many.
+
+    Returns:
+        Unit vectors, float32 (items, d); zeros where the teacher cannot say anything, because there is too little
+        speech or the recording cannot be read.
+    """
+    keys = [(one.piece.utterance.id, one.speed) for one in items]
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    first = dict(zip(reversed(keys), reversed(items), strict=True))
+    answers = np.zeros((len(places), teacher.card.dimension), dtype=np.float32)
+    identity = f"{identity} {teacher.card.fingerprint}"
+    done = _restore(path, identity, answers)
+    todo = [first[key] for key in places][done:]
+    saved = time.monotonic()
+    for outcome in teacher.embed_each(_heard(todo, sounds)):
+        if isinstance(outcome, Embedding):
+            answers[done] = outcome.vector
+        done += 1
+        if done % CHUNK == 0 or done == len(places):
+            if tell:
+                tell(float(done), float(len(places)))
+            if done == len(places) or time.monotonic() - saved > SAVE_SECONDS:
+                _keep(path, identity, answers, done)
+                saved = time.monotonic()
+    return answers[[places[key] for key in keys]]
+
+
+def _heard(items: Sequence[Item], sounds: Sounds) -> Iterator[Waveform]:
+    """The beginning of each item's utterance at the item's speed."""
+    for one in items:
+        utterance = one.piece.utterance
+        try:
+            samples = sounds.read(utterance, 0.0, min(LONGEST, utterance.seconds))
+        except SamevoiceError:
+            samples = np.zeros(sounds.rate, dtype=np.float32)  # no answer either; whoever trains on it will say why
+        yield Waveform(change_speed(samples, sounds.rate, one.speed) if one.speed != 1.0 else samples, sounds.rate)
+
+
+def _keep(path: Path, identity: str, answers: Answers, done: int) -> None:
+    """Write what there is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"identity": np.array(identity), "answers": answers, "done": np.array(done)}
+    buffer = io.BytesIO()
+    np.savez(buffer, **content)  # type: ignore[arg-type]
+    write_atomically(path, lambda stream: stream.write(buffer.getbuffer()))
+
+
+def _restore(path: Path, identity: str, answers: Answers) -> int:
+    """Take over what an earlier run computed of the same; how many answers that is."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            found, done = kept["answers"], int(kept["done"])
+            if str(kept["identity"]) != identity or found.shape != answers.shape or not 0 <= done <= len(found):
+                return 0
+            answers[:done] = found[:done]
+            return done
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return 0

@@ -1,0 +1,83 @@
+"""Codecs: in place, in length, and near to what went in."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import scipy.signal
+
+from samevoice.audio.waveform import Samples, Waveform
+from samevoice.errors import ConfigError
+from samevoice.training.augment import Augmenter, augment_options
+from samevoice.training.augment.codecs import CODECS, available, round_trip
+from samevoice.training.augment.options import CODEC_NAMES
+
+# Least correlation with the input from 500 to 3,400 Hz, on the speech of the samples.
+LEAST = {"mp3": 0.95, "opus": 0.97, "gsm": 0.85, "ulaw": 0.99, "g726": 0.97, "amr": 0.9, "aac": 0.97}
+
+
+def band(samples: Samples, rate: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """What every codec carries in phase; the high-pass of AMR turns the phases below."""
+    filtered = scipy.signal.sosfiltfilt(scipy.signal.butter(6, (500, 3_400), "band", fs=rate, output="sos"), samples)
+    return np.asarray(filtered)
+
+
+def test_the_options_name_the_codecs_that_there_are() -> None:
+    assert tuple(CODECS) == CODEC_NAMES == tuple(LEAST)
+    assert {"mp3", "opus", "gsm", "ulaw", "g726"} <= set(available())
+
+
+@pytest.mark.parametrize("name", available())
+def test_a_codec_keeps_times_length_level_and_most_of_the_wave(name: str, speech: Waveform) -> None:
+    samples = speech.samples[: 2 * speech.rate + 77]
+    coded = round_trip(samples, speech.rate, name)
+    assert coded.shape == samples.shape
+    assert coded.dtype == np.float32
+    before, after = band(samples, speech.rate), band(coded, speech.rate)
+    lag = int(np.argmax(scipy.signal.correlate(after, before))) - (len(before) - 1)
+    assert abs(lag) <= speech.rate // 1_000
+    likeness = np.corrcoef(before, after)[0, 1]
+    assert LEAST[name] < likeness < 0.99999  # and lossy it is
+    assert np.std(after) == pytest.approx(np.std(before), rel=0.2)
+    assert np.abs(coded[-800:]).max() > 0  # the end is not cut off
+    np.testing.assert_array_equal(round_trip(samples, speech.rate, name), coded)
+
+
+@pytest.mark.parametrize("name", available())
+@pytest.mark.parametrize("scale", [1e-6, 30.0])
+def test_the_level_does_not_matter(name: str, scale: float, speech: Waveform) -> None:
+    samples = speech.samples[: speech.rate]
+    expected = round_trip(samples, speech.rate, name)
+    coded = round_trip(samples * np.float32(scale), speech.rate, name) / scale
+    assert np.corrcoef(coded, expected)[0, 1] > 0.99
+    assert np.std(coded) == pytest.approx(np.std(expected), rel=0.02)
+
+
+@pytest.mark.parametrize("name", available())
+@pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 96_000])
+def test_codecs_take_other_rates_and_any_length(name: str, rate: int) -> None:
+    random = np.random.default_rng(0)
+    for size in (1, 2, 159, 161, 5_000):
+        samples = random.uniform(-1, 1, size).astype(np.float32)
+        coded = round_trip(samples, rate, name)
+        assert coded.shape == samples.shape
+        assert np.isfinite(coded).all()
+    silence = np.zeros(500, dtype=np.float32)
+    np.testing.assert_array_equal(round_trip(silence, rate, name), silence)
+
+
+def test_a_codec_that_is_not_there_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)  # as if PyAV were not installed
+    available.cache_clear()
+    try:
+        assert not {"amr", "aac"} & set(available())
+        assert "mp3" in available()
+        with pytest.raises(ConfigError, match=r"names: 'amr' does not work here: .*PyAV.*leave it out"):
+            Augmenter(augment_options({"codec": {"names": ["mp3", "amr"]}}), 16_000)
+        monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+        with pytest.raises(ConfigError, match=r"needs PyAV; pip install 'samevoice\[media\]', or leave it out"):
+            Augmenter(augment_options({"codec": {"names": ["amr"]}}), 16_000)
+    finally:
+        available.cache_clear()
