@@ -6,19 +6,18 @@ not simulate what changes in a voice itself.
 
 from __future__ import annotations
 
-import io
-import math
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from samevoice.audio.waveform import Waveform
 from samevoice.speech.vad import RATE
-
-Sound = NDArray[np.float32]
+from samevoice.training.augment.channel import coloured
+from samevoice.training.augment.codecs import round_trip
+from samevoice.training.augment.noise import add_noise, stretch
+from samevoice.training.augment.rooms import reverberate
 
 
 class Conditions:
@@ -37,48 +36,16 @@ class Conditions:
     def __call__(self, waveform: Waveform) -> Waveform:
         """The same speech, recorded elsewhere."""
         rng = self._rng
-        sound = self._coloured(waveform.samples)
+        sound = coloured(waveform.samples, rng.uniform(-6, 6, size=5))
         if rng.random() < 0.6:
-            sound = self._in_a_room(sound)
+            sound = reverberate(sound, self._rooms[rng.integers(len(self._rooms))])
         if rng.random() < 0.8:
-            sound = self._with_noise(sound, snr_db=rng.uniform(8, 25))
+            snr_db = rng.uniform(8, 25)
+            noise = self._noises[rng.integers(len(self._noises))]
+            sound = add_noise(sound, stretch(noise, len(sound), rng), snr_db)
         if rng.random() < 0.2:
             sound = soxr.resample(soxr.resample(sound, RATE, 8_000), 8_000, RATE)[: len(sound)]
         sound = 0.5 * sound / max(float(np.abs(sound).max()), 1e-9)
         if rng.random() < 0.3:
-            sound = self._coded(sound)
+            sound = round_trip(sound, RATE, ("mp3", "opus")[int(rng.integers(2))])
         return Waveform(sound.astype(np.float32), RATE)
-
-    def _coloured(self, sound: Sound) -> Sound:
-        """A smooth random frequency response of up to 6 dB either way, like that of another microphone."""
-        spectrum = np.fft.rfft(sound)
-        knots = self._rng.uniform(-6, 6, size=5)
-        gain = np.interp(np.linspace(0, 4, len(spectrum)), np.arange(5), knots)
-        return np.fft.irfft(spectrum * 10 ** (gain / 20), n=len(sound)).astype(np.float32)
-
-    def _in_a_room(self, sound: Sound) -> Sound:
-        """Convolved with a room response, from its direct sound on."""
-        room = self._rooms[self._rng.integers(len(self._rooms))]
-        room = room[int(np.abs(room).argmax()) :]
-        size = len(sound) + len(room) - 1
-        wet = np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(room, size), size)
-        return wet[: len(sound)].astype(np.float32)
-
-    def _with_noise(self, sound: Sound, snr_db: float) -> Sound:
-        """With a stretch of noise at a ratio of mean powers."""
-        noise = self._noises[self._rng.integers(len(self._noises))]
-        start = self._rng.integers(len(noise))
-        stretch = np.take(noise, np.arange(start, start + len(sound)), mode="wrap")
-        power = float(np.mean(sound**2)) / max(float(np.mean(stretch**2)), 1e-12)
-        scale = math.sqrt(power / math.pow(10, snr_db / 10))
-        return (sound + stretch * scale).astype(np.float32)
-
-    def _coded(self, sound: Sound) -> Sound:
-        """Through MP3 or Opus, cut to the old length."""
-        kind, subtype = [("MP3", "MPEG_LAYER_III"), ("OGG", "OPUS")][int(self._rng.integers(2))]
-        with io.BytesIO() as file:
-            with soundfile.SoundFile(file, "w", RATE, 1, subtype, format=kind, compression_level=0.8) as sink:
-                sink.write(sound)
-            file.seek(0)
-            coded = np.asarray(soundfile.read(file, dtype="float32")[0], dtype=np.float32)
-        return np.pad(coded, (0, max(0, len(sound) - len(coded))))[: len(sound)]

@@ -89,10 +89,10 @@ def voxceleb2(root: Path, samples: Path) -> Path:
 def commonvoice_files(samples: Path, language: str) -> dict[str, bytes]:
     """Name -> content below a release's folder: two speakers, three listed clips, one that no table lists."""
     lines = {
-        "train": [("a" * 8, 1, 'He said "no.', "male_masculine")],
+        "train": [("a" * 8, 1, '"No, he said.', "male_masculine")],
         "dev": [("b" * 8, 2, "Yes.", "female")],
         "test": [],
-        "validated": [("a" * 8, 1, 'He said "no.', "male_masculine"), ("a" * 8, 3, "Or so.", "")],
+        "validated": [("a" * 8, 1, '"No, he said.', "male_masculine"), ("a" * 8, 3, "Or so.", "")],
     }
     files = {}
     for table, rows in lines.items():

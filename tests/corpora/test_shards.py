@@ -6,7 +6,7 @@ import json
 import re
 import tarfile
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from listings import digest, flac, listed, small_corpus, sound
 
+from samevoice.corpora import feed
+from samevoice.corpora.archives import stream_members
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.opening import open_corpus
 from samevoice.corpora.shardfile import keys_of
@@ -91,14 +93,14 @@ def test_the_same_bytes_on_any_number_of_threads_and_in_any_order(tmp_path: Path
 
 
 DAMAGE: dict[str, Callable[[Path], object]] = {
-    "last shards and the manifest are missing": lambda out: [
-        (out / name).unlink()
-        for name in ("manifest.jsonl", "shard-000003.tar", "shard-000003.json", "shard-000002.tar")
-    ],
+    "last shards and the manifest are missing": lambda out: _remove(
+        out, "manifest.jsonl", "shard-000003.tar", "shard-000003.json", "shard-000002.tar"
+    ),
     "a shard is cut off": lambda out: _cut(out / "shard-000002.tar", 1000),
     "a shard lacks its last zeros": lambda out: _cut(out / "shard-000002.tar", -1),
     "a note is missing": lambda out: (out / "shard-000001.json").unlink(),
     "a note is damaged": lambda out: (out / "shard-000001.json").write_bytes(b"[]"),
+    "a note tells of a problem that is none": lambda out: _accuse(out / "shard-000001.json"),
     "one bit is wrong": lambda out: _flip(out / "shard-000000.tar", 2000),
     "two shards are exchanged": lambda out: [
         (out / "shard-000000.tar").replace(out / "x"),
@@ -106,6 +108,17 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
         (out / "x").replace(out / "shard-000001.tar"),
     ],
 }
+
+
+def _remove(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).unlink()
+
+
+def _accuse(note: Path) -> None:
+    told = json.loads(note.read_text())
+    told["problems"].append({"path": "x", "member": None, "message": "x"})
+    note.write_text(json.dumps(told))
 
 
 def _cut(path: Path, length: int) -> None:
@@ -183,7 +196,7 @@ def test_nothing_that_can_be_read_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
-def test_archives_are_packed_in_their_own_order(tmp_path: Path, suffix: str) -> None:
+def test_archives_are_packed_in_their_own_order(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = small_corpus(tmp_path / "corpus")
     order = np.random.default_rng(5).permutation(len(plain))
     names = [plain.utterances[place].path for place in order]
@@ -197,12 +210,20 @@ def test_archives_are_packed_in_their_own_order(tmp_path: Path, suffix: str) -> 
         replace(inside[0], id="z0", start=0.0, seconds=0.25),
     ]
     manifest = Manifest(tmp_path, (*inside[1:], *halves))
+    opened: list[Path] = []
+
+    def counted(path: Path) -> Iterator[tuple[str, bytes]]:
+        opened.append(path)
+        return stream_members(path)
+
+    monkeypatch.setattr(feed, "stream_members", counted)
     packed = pack(manifest, tmp_path / "packed", shard_bytes=SMALL)
+    assert len(opened) == suffix.endswith("gz")
     assert packed.problems == ()
-    by_place = sorted(packed.manifest, key=lambda one: (one.path, 0))
+    assert [one.id for one in packed.manifest] == sorted(one.id for one in manifest)
     read, old = Sounds(tmp_path / "packed", 16_000), Sounds(plain.root, 16_000)
     originals = {one.id: one for one in plain}
-    for one in by_place:
+    for one in packed.manifest:
         if one.id in originals:
             assert (read.read(one) == old.read(originals[one.id])).all()
     whole = old.read(plain.utterances[0])

@@ -117,6 +117,15 @@ def test_the_cache_holds_what_it_may_and_changes_nothing(tmp_path: Path) -> None
         kept.read(utterances[0])
 
 
+def test_what_was_used_last_is_kept(tmp_path: Path) -> None:
+    reader = Sounds(tmp_path, 16_000, cache_bytes=64_000)
+    ones = [listed(f"u{number}") for number in range(3)]
+    for one in (ones[0], ones[1], ones[0], ones[2]):
+        (tmp_path / one.path).write_bytes(flac(sound(1)))
+        reader.read(one)
+    assert [key[0] for key in reader._cache._kept] == ["u0.flac", "u2.flac"]
+
+
 def test_what_was_handed_out_is_not_the_cache(tmp_path: Path) -> None:
     (tmp_path / "a.flac").write_bytes(flac(sound(1)))
     reader = Sounds(tmp_path, 16_000)
@@ -203,7 +212,7 @@ def test_damage_in_the_middle_is_named(corpus: Path, tmp_path: Path, start: floa
         Sounds(tmp_path, 16_000).read(listed("a", start=start, seconds=SECONDS))
 
 
-@pytest.mark.parametrize("path", ["../a.flac", "x/../../a.flac", "/etc/passwd", ".", "", "a\0.flac"])
+@pytest.mark.parametrize("path", ["../a.flac", "x/../../a.flac", "/etc/passwd", "", "a\0.flac"])
 def test_a_manifest_cannot_reach_outside(tmp_path: Path, path: str) -> None:
     (tmp_path / "a.flac").write_bytes(flac(sound(1)))
     (tmp_path / "root").mkdir()

@@ -142,6 +142,14 @@ def test_a_meeting_may_have_several_speakers() -> None:
         check_disjoint({"train": corpus(first), "dev": corpus(second)})
 
 
+def test_a_long_recording_is_remembered_behind_short_ones() -> None:
+    long = listed("a", "A", checksum=COPY, start=0.0, seconds=10.0)
+    short = listed("b", "A", checksum=COPY, start=1.0, seconds=1.0)
+    late = listed("c", "C", checksum=COPY, start=5.0, seconds=1.0)
+    with pytest.raises(DataError, match=r"a \(A, train\) is c \(C, dev\)"):
+        check_disjoint({"train": corpus(long, short), "dev": corpus(late)})
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from(["train", "dev"]), st.integers(0, 12), st.integers(1, 6), st.sampled_from("ABC")),

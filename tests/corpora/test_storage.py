@@ -87,9 +87,20 @@ def test_the_lines_are_what_the_format_says(tmp_path: Path) -> None:
     first, second = path.read_text(encoding="utf-8").splitlines()
     assert json.loads(first) == {"samevoice": "manifest", "version": 1, "root": "."}
     assert json.loads(second) == {
-        "id": "a/1", "speaker": "anna", "session": "day", "path": "a/1.flac", "member": None, "start": 0.0,
-        "seconds": 1.5, "rate": 16000, "language": "en", "gender": "f", "licence": "MIT",
-        "checksum": f"sha256:{'0f' * 32}", "corpus": "folders", "split": "dev",
+        "id": "a/1",
+        "speaker": "anna",
+        "session": "day",
+        "path": "a/1.flac",
+        "member": None,
+        "start": 0.0,
+        "seconds": 1.5,
+        "rate": 16000,
+        "language": "en",
+        "gender": "f",
+        "licence": "MIT",
+        "checksum": f"sha256:{'0f' * 32}",
+        "corpus": "folders",
+        "split": "dev",
     }
 
 

@@ -170,7 +170,10 @@ def test_a_weight_equals_repetition(targets: list[tuple[float, int]], non_target
     scores = [np.array([score for score, _ in side]) for side in (targets, non_targets)]
     weights = [np.array([float(weight) for _, weight in side]) for side in (targets, non_targets)]
     curve = RankedScores(*scores).curve(*weights)
-    repeated = [[score for score, weight in side for _ in range(weight)] for side in (targets, non_targets)]
+    repeated = (
+        [score for score, weight in targets for _ in range(weight)],
+        [score for score, weight in non_targets for _ in range(weight)],
+    )
     assert curve.eer() == pytest.approx(reference.eer(*repeated), abs=1e-9)
     assert curve.min_dcf(0.05) == pytest.approx(reference.min_dcf(*repeated, 0.05, 1, 1), abs=1e-9)
     assert curve.auc() == pytest.approx(auc(*(np.array(side) for side in repeated)), abs=1e-9)

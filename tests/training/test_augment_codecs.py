@@ -29,9 +29,15 @@ def test_the_options_name_the_codecs_that_there_are() -> None:
     assert {"mp3", "opus", "gsm", "ulaw", "g726"} <= set(available())
 
 
+def test_what_ffmpeg_can_write_is_there() -> None:
+    codecs = pytest.importorskip("av").codecs_available
+    wanted = {name for name, encoder in (("aac", "aac"), ("amr", "libopencore_amrnb")) if encoder in codecs}
+    assert wanted == {"aac", "amr"} & set(available())
+
+
 @pytest.mark.parametrize("name", available())
 def test_a_codec_keeps_times_length_level_and_most_of_the_wave(name: str, speech: Waveform) -> None:
-    samples = speech.samples[: 2 * speech.rate + 77]
+    samples = speech.samples[: 2 * speech.rate]  # whole frames of AMR: its delay is not hidden in filling
     coded = round_trip(samples, speech.rate, name)
     assert coded.shape == samples.shape
     assert coded.dtype == np.float32
@@ -41,7 +47,8 @@ def test_a_codec_keeps_times_length_level_and_most_of_the_wave(name: str, speech
     likeness = np.corrcoef(before, after)[0, 1]
     assert LEAST[name] < likeness < 0.99999  # and lossy it is
     assert np.std(after) == pytest.approx(np.std(before), rel=0.2)
-    assert np.abs(coded[-800:]).max() > 0  # the end is not cut off
+    assert likeness < 0.96 or name not in ("gsm", "amr")
+    assert np.std(coded[-64:]) > 0.3 * np.std(samples[-64:])  # the end is not cut off
     np.testing.assert_array_equal(round_trip(samples, speech.rate, name), coded)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.signal
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -115,6 +115,12 @@ def test_reverberation_is_the_convolution_from_the_direct_sound_on(n: int, m: in
     assert energy(wet) == pytest.approx(energy(clean), rel=1e-4)
 
 
+def test_the_direct_sound_is_the_peak_even_far_from_the_speaker() -> None:
+    for seed in range(5):
+        response = synthetic_response(RATE, 0.1, -20, generator(seed))
+        assert np.abs(response[1:]).max() < response[0] == 1
+
+
 def test_a_room_does_not_shift_speech(speech: Waveform) -> None:
     room = synthetic_response(RATE, 0.5, 3, generator(2))
     late = np.concatenate([np.zeros(700, dtype=np.float32), room])
@@ -136,6 +142,7 @@ def test_speed_moves_the_pitch_and_the_length(factor: float) -> None:
 
 
 @given(st.integers(1, 500), st.floats(0.5, 2))
+@example(1, 2.0)
 def test_the_shortest_sounds_survive_a_change_of_speed(size: int, factor: float) -> None:
     played = change_speed(np.ones(size, dtype=np.float32), RATE, factor)
     assert len(played) == max(1, round(size / factor))

@@ -21,6 +21,7 @@ from samevoice.corpora.storage import save_manifest
 from samevoice.errors import ConfigError
 
 PROBLEMS_SHOWN = 20
+PARTS = ("train", "dev", "test")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -133,6 +134,8 @@ def split(
     else:
         shares = {"train": 1 - dev - test, "dev": dev, "test": test}
         parts = split_by_speaker(found.manifest, {name: share for name, share in shares.items() if share != 0}, seed)
+    if stale := [name for name in PARTS if name not in parts and (output / f"{name}.jsonl").exists()]:
+        raise ConfigError(f"{output}: holds {stale[0]}.jsonl of another split; remove it, or give a new folder")
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -44,7 +44,7 @@ def train(
     rooms: Annotated[Path | None, typer.Option(help="Folder of room responses for augmentation.")] = None,
     start_from: Annotated[Path | None, typer.Option(help="Start from the best weights of another run.")] = None,
     device: Annotated[str, typer.Option(help="auto (a GPU where there is one) or cpu.")] = "auto",
-    precision: Annotated[str, typer.Option(help="no (float32), bf16 or fp16.")] = "no",
+    precision: Annotated[str, typer.Option(help="no (float32), bf16, fp16, or auto: bf16 where it is fast.")] = "auto",
     threads: Annotated[
         int | None, typer.Option(min=1, max=256, help="Threads of the network; default: all cores.")
     ] = None,

@@ -1,7 +1,7 @@
 """Tar archives, plain or gzipped, read from front to back and never unpacked.
 
-Links, devices and sparse files are passed over. A name that leads out of the archive, a member that is too large, an archive that
-breaks off or is damaged: each ends the reading with an error, never in silence.
+Links, devices and sparse files are passed over. A name that leads out of the archive, a member that is too large, an
+archive that breaks off or is damaged: each ends the reading with an error, never in silence.
 
 Knows: tar, gzip. Does not know: what the members are.
 """

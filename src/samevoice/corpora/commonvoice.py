@@ -71,7 +71,7 @@ def _read_folder(folder: Path, root: Path) -> Iterator[Found | Problem]:
         if (folder / table).is_file():
             as_name = below(folder / table, root)
             rows = read_table(folder / table, needed=COLUMNS, as_name=as_name)
-            yield from _enter(clips, rows, below(folder / table, root.parent), folder.resolve().name, as_name)
+            yield from _enter(clips, rows, table, folder.resolve().name, as_name)
     prefix = "" if folder == root else f"{below(folder, root)}/"
     for name, clip in clips.items():
         yield _lying(clip, path=f"{prefix}{CLIPS}/{name}")
@@ -89,12 +89,13 @@ def _read_archive(path: Path, as_name: str) -> Iterator[Found | Problem]:
             if name.name in TABLES and name.parent.name != CLIPS:
                 clips = tables.setdefault(folder, {})
                 rows = parse_table(member.file, f"{path}: {member.name}", COLUMNS, "\t", as_name)
-                yield from _enter(clips, rows, member.name, folder.name or _stem(path), as_name)
+                yield from _enter(clips, rows, name.name, folder.name or _stem(path), as_name)
                 entered.add(str(name))
             elif folder.name == CLIPS and is_audio(name.name):
                 if all(str(folder.parent / table) in entered for table in TABLES):
-                    if clip := tables[folder.parent].pop(name.name, None):
+                    if clip := tables[folder.parent].get(name.name):
                         yield _lying(clip, as_name, member.name, read_member(path, member))
+                        del tables[folder.parent][name.name]
                 else:
                     passed.add(folder.parent)
     except DataError as error:
@@ -102,8 +103,9 @@ def _read_archive(path: Path, as_name: str) -> Iterator[Found | Problem]:
     if passed:
         yield from _second_pass(path, as_name, {folder: tables.get(folder, {}) for folder in passed})
     for folder, clips in tables.items():
-        for clip in clips.values():
-            yield Problem(as_name, str(folder / CLIPS / clip.path), "is in a table but not in the archive")
+        if clips:
+            first = folder / CLIPS / next(iter(clips))
+            yield Problem(as_name, None, f"lacks {len(clips)} of the clips in its tables, the first {first}")
 
 
 def _second_pass(path: Path, as_name: str, tables: dict[PurePosixPath, dict[str, Found]]) -> Iterator[Found]:
@@ -111,8 +113,10 @@ def _second_pass(path: Path, as_name: str, tables: dict[PurePosixPath, dict[str,
     try:
         for member in open_members(path):
             name = PurePosixPath(member.name)
-            if name.parent.name == CLIPS and (clip := tables.get(name.parent.parent, {}).pop(name.name, None)):
+            clips = tables.get(name.parent.parent, {}) if name.parent.name == CLIPS else {}
+            if clip := clips.get(name.name):
                 yield _lying(clip, as_name, member.name, read_member(path, member))
+                del clips[name.name]
     except DataError:
         return  # told in the first pass
 
@@ -122,14 +126,14 @@ def _enter(
 ) -> Iterator[Problem]:
     """Add what a table lists to the clips; those there already stay, or give way to a table of higher rank."""
     ranks = list(TABLES.values())
-    split = TABLES[PurePosixPath(table).name]
+    split = TABLES[table]
     for row in rows:
         if isinstance(row, Problem):
-            yield Problem(row.path, None, f"{PurePosixPath(table).name}: {row.message}")
+            yield Problem(row.path, None, f"{table}: {row.message}")
             continue
         name = row["path"] if PurePosixPath(row["path"]).suffix else f"{row['path']}.mp3"
         if not stays_below(name) or "/" in name or not is_audio(name):
-            yield Problem(as_name, None, f"{PurePosixPath(table).name}: {row['path']!r} is no clip's name")
+            yield Problem(as_name, None, f"{table}: {row['path']!r} is no clip's name")
             continue
         known = clips.get(name)
         if known is None or ranks.index(split) < ranks.index(known.split):

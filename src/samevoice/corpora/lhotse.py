@@ -58,6 +58,8 @@ def _found(cut: Any, home: Path) -> Found:
         raise _Unusable(f"is a {cut['type']}; only MonoCut can be read")
     if cut.get("channel", 0) != 0:
         raise _Unusable(f"is of channel {cut['channel']}; extract it to a file of its own")
+    if not cut["id"]:
+        raise _Unusable("has no id")
     sources = cut["recording"]["sources"]
     if len(sources) != 1 or sources[0]["type"] != "file":
         kinds = ", ".join(str(source["type"]) for source in sources)

@@ -5,9 +5,9 @@ Knows: paths. Does not know: manifests, what lies there.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from samevoice.corpora.tree import stays_below
 from samevoice.errors import DataError
 
 
@@ -21,8 +21,6 @@ def place_below(root: Path, path: str) -> Path:
     Raises:
         DataError: the path leads out of the folder.
     """
-    plain = Path(os.path.normpath(path))
-    leads_out = plain.anchor or plain.parts[:1] in ((), (os.pardir,))
-    if leads_out or "\0" in path:
+    if not stays_below(path):
         raise DataError(f"{path!r}: does not lie below {root}; a manifest may list only files of its own folder")
-    return root / plain
+    return root / path

@@ -104,7 +104,7 @@ def scan(
             progress(done, known)
     problems.sort(key=lambda one: (one.path, one.member or "", one.message))
     if not good:
-        why = f" ({len(problems)} problems, the first: {problems[0].path}: {problems[0].message})" if problems else ""
+        why = f" ({len(problems)} left out, the first: {problems[0].path}: {problems[0].message})" if problems else ""
         raise DataError(f"no recording found in {root} that can be used, read as {name}{why}; {layouts()}")
     return Scanned(_gathered(home, good.values()), tuple(problems))
 
@@ -177,9 +177,9 @@ def _utterance(found: Found, facts: _Facts, licence: str) -> Utterance | Problem
         message = f"{found.id}: reaches from {found.start:.2f} s to {end}, but the file has {facts.seconds:.2f} s"
         return Problem(found.path, found.member, message)
     try:
-        f"{found.id}{found.path}{found.member}{found.speaker}{found.session}".encode()
+        f"{found.id}{found.path}{found.member}{found.speaker}{found.session}{found.language}".encode()
     except UnicodeEncodeError:
-        return Problem(found.path, found.member, "its name is not UTF-8; rename it")
+        return Problem(found.path, found.member, "its name, or what a list says of it, is not Unicode; rename it")
     return Utterance(
         id=found.id,
         speaker=found.speaker,

@@ -115,10 +115,9 @@ def write_shard(shard: Shard, feed: Feed, pool: ThreadPoolExecutor, ahead: int, 
                 tell(done := done + one.seconds)
 
     try:
-        shard.note.unlink(missing_ok=True)
         write_atomically(shard.path, fill)
         left_out = [asdict(problem) for problem in problems]
-        note = {"bytes": shard.path.stat().st_size, "utterances": len(utterances), "problems": left_out}
+        note = {"bytes": shard.path.stat().st_size, "problems": left_out}
         write_atomically(shard.note, lambda file: file.write(json.dumps(note, indent=2).encode() + b"\n"))
     except OSError as error:
         raise ConfigError(f"{shard.path}: cannot be written ({error.strerror}); make room and go on") from error
@@ -136,8 +135,7 @@ def read_shard(shard: Shard) -> Held | None:
             utterances = tuple(_read_back(shard, tar))
     except (OSError, ValueError, KeyError, TypeError, tarfile.TarError):
         return None
-    whole = len(utterances) == note["utterances"] and len(utterances) + len(problems) == len(shard.keys)
-    return Held(utterances, problems) if whole else None
+    return Held(utterances, problems) if len(utterances) + len(problems) == len(shard.keys) else None
 
 
 def _read_back(shard: Shard, tar: tarfile.TarFile) -> Iterator[Utterance]:

@@ -38,7 +38,7 @@ def subfolders(folder: Path) -> list[Path]:
     Raises:
         DataError: it may not be read.
     """
-    return [path for path in _entries(folder) if path.is_dir()]
+    return [folder / entry.name for entry in _entries(folder) if entry.is_dir()]
 
 
 def audio_files(folder: Path) -> list[Path]:
@@ -47,7 +47,7 @@ def audio_files(folder: Path) -> list[Path]:
     Raises:
         DataError: it may not be read.
     """
-    return [path for path in _entries(folder) if is_audio(path.name) and not path.is_dir()]
+    return [folder / entry.name for entry in _entries(folder) if is_audio(entry.name) and not entry.is_dir()]
 
 
 def all_audio(folder: Path) -> Iterator[Path]:
@@ -74,15 +74,21 @@ def locate(name: str, folder: Path) -> str:
     """
     home = Path(os.path.abspath(folder))  # noqa: PTH100 (".." is taken out without following links)
     path = Path(os.path.normpath(home / name))
-    if not Path(name).is_absolute() and not path.exists() and Path(name).exists():
+    if not Path(name).is_absolute() and not _is_there(path) and _is_there(Path(name)):
         path = Path(os.path.abspath(name))  # noqa: PTH100
     return path.relative_to(home).as_posix() if path.is_relative_to(home) else path.as_posix()
 
 
-def _entries(folder: Path) -> list[Path]:
-    """What a folder holds, sorted, without hidden things."""
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file; never fails, whatever a list calls it."""
+    return os.path.exists(path)  # noqa: PTH110 (Path.exists raises for a long name)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What a folder holds, sorted, without hidden things; unlike paths, these know what they are without asking."""
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        with os.scandir(folder) as entries:
+            return sorted((one for one in entries if not one.name.startswith(".")), key=lambda one: one.name)
     except NotADirectoryError:
         return []
     except OSError as error:

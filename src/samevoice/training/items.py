@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from samevoice.corpora.manifest import Manifest, Utterance
-from samevoice.corpora.pieces import Piece, cut_pieces
+from samevoice.corpora.pieces import Piece
 from samevoice.corpora.splits import check_disjoint, split_by_speaker
 from samevoice.errors import DataError
 from samevoice.training.index import UtteranceIndex
@@ -122,14 +122,12 @@ def items_of(manifest: Manifest, data: Data) -> Items:
 
     Args:
         manifest: labelled or unlabelled utterances; of the unlabelled each gets a number of its own.
-        data: pieces and speeds; an utterance shorter than a piece is one piece.
+        data: pieces and speeds; the pieces of an utterance are equally long, about as long as asked for.
 
     Raises:
         DataError: there is none.
     """
-    whole = [one for one in manifest if not data.pieces or one.seconds < data.pieces]
-    cut = cut_pieces((one for one in manifest if data.pieces and one.seconds >= data.pieces), data.pieces or None)
-    pieces = sorted([*cut_pieces(whole, None), *cut], key=lambda piece: (piece.utterance.id, piece.start))
+    pieces = [piece for one in manifest for piece in _pieces(one, data.pieces)]
     if not pieces:
         raise DataError(f"{manifest.root}: no utterance to learn from; add recordings")
     items = tuple(Item(piece, speed) for speed in data.speeds for piece in pieces)
@@ -147,6 +145,13 @@ def digest_of(manifests: Sequence[Manifest]) -> str:
             found.update(repr(replace(one, path="", member=None)).encode())
         found.update(b"|")
     return found.hexdigest()[:16]
+
+
+def _pieces(utterance: Utterance, seconds: float) -> list[Piece]:
+    """An utterance in equal parts, none of it left out."""
+    count = max(1, round(utterance.seconds / seconds)) if seconds else 1
+    length = utterance.seconds / count
+    return [Piece(utterance, number * length, length) for number in range(count)]
 
 
 def _name(item: Item, data: Data) -> str:

@@ -31,7 +31,7 @@ CURVE_SECONDS = 20.0
 MOST_POINTS = 2_000  # of a curve
 
 DEVICES = ("auto", "cpu")
-PRECISIONS = ("no", "bf16", "fp16")
+PRECISIONS = ("auto", "no", "bf16", "fp16")
 
 
 def train(
@@ -41,7 +41,7 @@ def train(
     out: Path,
     *,
     device: str = "auto",
-    precision: str = "no",
+    precision: str = "auto",
     threads: int | None = None,
     workers: int = 1,
     cache_bytes: int = 1 << 30,
@@ -55,7 +55,7 @@ def train(
         sources: what to hear.
         out: folder of the run; an interrupted run there is gone on with.
         device: "cpu", or "auto" for a GPU where there is one.
-        precision: "no" for float32, or mixed "bf16" or "fp16".
+        precision: "no" for float32, mixed "bf16" or "fp16", or "auto": bf16 where the device computes in it.
         threads: of the processor for the network; None for all cores.
         workers: threads that load sound.
         cache_bytes: decoded sound that is kept in memory.
@@ -72,7 +72,10 @@ def train(
     if device not in DEVICES or precision not in PRECISIONS:
         raise ConfigError(f"device must be one of {', '.join(DEVICES)}, precision one of {', '.join(PRECISIONS)}")
     told = watcher or Watcher()
-    accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision)
+    on_cpu = device == "cpu" or not torch.cuda.is_available()
+    if precision == "auto":
+        precision = "bf16" if _computes_in_bf16(on_cpu=on_cpu) else "no"
+    accelerator = Accelerator(cpu=on_cpu, mixed_precision=precision)
     count = threads or default_threads()
     torch.set_num_threads(max(1, count // (accelerator.num_processes if accelerator.device.type == "cpu" else 1)))
     if accelerator.is_main_process:
@@ -84,6 +87,16 @@ def train(
         return {}
     draw_curves(out, recipe)
     return publish(finished, say=told.say)
+
+
+def _computes_in_bf16(*, on_cpu: bool) -> bool:
+    """Whether the device multiplies bfloat16 matrices in hardware; elsewhere it would only cost digits."""
+    if not on_cpu:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
 
 
 def export(folder: Path, path: Path, weights: str) -> Exported:

@@ -27,13 +27,19 @@ FILLINGS = ("repeat", "silence")
 MAX_STEPS = 100_000_000
 
 
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    """Refuse a word that is not among the known ones."""
+    if value not in known:
+        raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class Data:
     """Which sound is learnt from.
 
     Args:
-        pieces: cut utterances into pieces of so many seconds, each an utterance of its own to the sampler; 0 to
-            leave them whole. For corpora with one utterance per speaker: positives then share a session.
+        pieces: cut utterances into equal pieces of about so many seconds, each an utterance of its own to the
+            sampler; 0 to leave them whole. For corpora with one utterance per speaker: positives then share a session.
         least: leave out utterances shorter than this, in seconds.
         speeds: factors of playing speed; every utterance is there once at each.
         speeds_are_speakers: a voice at another speed counts as another speaker.
@@ -304,9 +310,3 @@ def _parsed(text: str, what: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{what} is no TOML ({error}); mend it") from error
-
-
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    """Refuse a word that is not among the known ones."""
-    if value not in known:
-        raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}")

@@ -98,11 +98,11 @@ def _works(name: str) -> bool:
 
 
 def _resampled(samples: Samples, rate: int, target: int) -> Samples:
-    """At another rate; never without a sample."""
+    """At another rate."""
     if rate == target:
         return samples
     result: Samples = soxr.resample(samples, rate, target, quality=QUALITY)
-    return result if len(result) else np.zeros(1, dtype=np.float32)
+    return result
 
 
 def _sndfile(kind: str, subtype: str, compression: float | None, samples: Samples, rate: int) -> Samples:
