@@ -92,7 +92,7 @@ def train(
 def _computes_in_bf16(*, on_cpu: bool) -> bool:
     """Whether the device multiplies bfloat16 matrices in hardware; elsewhere it would only cost digits."""
     if not on_cpu:
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     try:
         return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

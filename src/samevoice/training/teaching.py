@@ -27,7 +27,7 @@ from samevoice.models.embedding import Embedding
 from samevoice.training.augment.speed import change_speed
 from samevoice.training.items import Item
 
-LONGEST = 8.0  # seconds of an utterance that the teacher hears
+LONGEST = 6.0  # seconds of an utterance that the teacher hears
 CHUNK = 128  # utterances between two looks at the clock
 SAVE_SECONDS = 30.0
 
