@@ -233,6 +233,8 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         axes.plot(steps, scale * values, color=DARK, linewidth=1.2, marker="o" if key == "eer" else None, markersize=3)
         axes.set_ylabel(label)
         axes.grid(color="0.9")
+        if key == "loss" and (values > 0).any():  # those of two stages may differ by a factor of a hundred
+            axes.set_yscale("log", nonpositive="mask")
         for before, after in pairwise(rows):
             if before.get("stage") != after.get("stage"):
                 axes.axvline(after["step"], color="0.5", linestyle=":")
