@@ -19,6 +19,7 @@ SPECS = {
     "kaldi-fbank": FrontendSpec("kaldi-fbank", 16_000, 80),
     "log-mel": FrontendSpec("log-mel", 48_000, 80),
     "psf-64": FrontendSpec("psf-64", 16_000, 64),
+    "spectrogram": FrontendSpec("spectrogram", 22_050, 227),
 }
 every_kind = pytest.mark.parametrize("kind", SPECS)
 
@@ -36,7 +37,7 @@ def test_every_twin_is_tested() -> None:
     assert set(TWINS) == set(SPECS)
 
 
-@pytest.mark.parametrize("kind", ["log-mel", "psf-64"])
+@pytest.mark.parametrize("kind", ["log-mel", "psf-64", "spectrogram"])
 def test_seed_twin_equals_numpy(kind: str, speech: Waveform, noise: Waveform, silence: Waveform) -> None:
     frontend, twin = build_frontend(SPECS[kind]), build_twin(SPECS[kind])
     tone = np.sin(np.arange(5_000) / 3).astype(np.float32)  # faint bands beside a loud one
@@ -143,8 +144,8 @@ def test_too_short_a_recording_is_refused() -> None:
 
 def test_only_what_the_front_end_can_do_has_a_twin() -> None:
     with pytest.raises(
-        ModelError, match=r"'spectrogram' has no twin in torch; use one of kaldi-fbank, log-mel, psf-64"
+        ModelError, match=r"'mel-power' has no twin in torch; use one of kaldi-fbank, log-mel, psf-64, spectrogram"
     ):
-        build_twin(FrontendSpec("spectrogram", 22_050, 227))
+        build_twin(FrontendSpec("mel-power", 16_000, 40))
     with pytest.raises(ModelError, match="psf-64 works at 16000 Hz, not at 8000 Hz"):
         build_twin(FrontendSpec("psf-64", 8_000, 64))

@@ -4,11 +4,12 @@ Each twin gives what its front end in `samevoice.features` gives, for every reco
 its neighbours nor its padding change it. They work in double precision, because a logarithm shows the rounding of
 faint bands beside loud ones.
 
-Knows: psf-64, log-mel and kaldi-fbank. Does not know: networks, crops.
+Knows: psf-64, log-mel, kaldi-fbank and spectrogram. Does not know: networks, crops.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from samevoice.errors import AudioError, ModelError
-from samevoice.features import logmel, psf
+from samevoice.features import logmel, psf, spectrogram
 from samevoice.features.framing import BLOCK, periodic_hann
 from samevoice.features.frontend import FrontendSpec, build_frontend
 from samevoice.features.mel import mel_triangles
@@ -38,6 +39,7 @@ class FrontendTwin(nn.Module, ABC):
 
     filters: Tensor
     window: Tensor
+    lead = 0  # samples before its start that a frame takes in; pre-emphasis happens before frames are cut
 
     def __init__(self, spec: FrontendSpec) -> None:
         """Take over the sizes; no parameters are trained."""
@@ -70,7 +72,7 @@ class FrontendTwin(nn.Module, ABC):
             raise AudioError(f"{self._kind}: NaN or infinite samples; clean or record the signal again")
         most, width, hop = int(counts.max()), self.frontend.width, self.frontend.hop
         missing = max(0, (most - 1) * hop + width - sound.shape[1])
-        frames = pad(sound, (0, missing)).unfold(1, width, hop)[:, :most]
+        frames = pad(sound, (self.lead, missing)).unfold(1, self.lead + width, hop)[:, :most]
         valid = (torch.arange(most, device=samples.device) < counts[:, None])[..., None]
         # A few recordings at once: spectra that outgrow the processor's cache take three times as long.
         groups = torch.split(frames, max(1, BLOCK // most))
@@ -99,7 +101,7 @@ class FrontendTwin(nn.Module, ABC):
 
     @abstractmethod
     def _describe(self, frames: Tensor) -> Tensor:
-        """Frames (batch, frames, width) to numbers (batch, frames, bands)."""
+        """Frames (batch, frames, lead + width) to numbers (batch, frames, bands)."""
 
     def _normalise(self, features: Tensor, counts: Tensor) -> Tensor:  # noqa: ARG002
         """What the recipe does over each recording; its `counts` (batch, 1, 1) frames are followed by zeros."""
@@ -179,7 +181,36 @@ class KaldiTwin(FrontendTwin):
         return features - features.sum(dim=1, keepdim=True) / counts
 
 
-TWINS: dict[str, type[FrontendTwin]] = {"kaldi-fbank": KaldiTwin, "log-mel": LogMelTwin, "psf-64": PsfTwin}
+class SpectrogramTwin(FrontendTwin):
+    """`samevoice.features.spectrogram.Spectrogram` for batches."""
+
+    lead = spectrogram.Spectrogram.lead
+
+    def __init__(self, spec: FrontendSpec) -> None:
+        """Put window and bands where `to` moves them."""
+        super().__init__(spec)
+        self.register_buffer("filters", torch.from_numpy(spectrogram.band_weights().T.copy()), persistent=False)
+        self.register_buffer("window", torch.from_numpy(periodic_hann(spectrogram.FFT)), persistent=False)
+
+    def _describe(self, frames: Tensor) -> Tensor:
+        magnitudes = _power(frames * self.window, spectrogram.FFT).sqrt()
+        return 20.0 * torch.log10(magnitudes.clamp_min(spectrogram.LEAST_MAGNITUDE)) @ self.filters
+
+    def _normalise(self, features: Tensor, counts: Tensor) -> Tensor:
+        outside = torch.arange(features.shape[1], device=features.device)[:, None] >= counts
+        highest = features.masked_fill(outside, -math.inf).amax(dim=(1, 2), keepdim=True)
+        lowest = features.masked_fill(outside, math.inf).amin(dim=(1, 2), keepdim=True)
+        span = highest - torch.maximum(lowest, highest - spectrogram.RANGE_DB)
+        scaled = ((features - highest) / span.clamp_min(spectrogram.LEAST_RANGE_DB) + 1.0).clamp(0.0, 1.0)
+        return scaled.masked_fill(span < spectrogram.LEAST_RANGE_DB, 0.0)
+
+
+TWINS: dict[str, type[FrontendTwin]] = {
+    "kaldi-fbank": KaldiTwin,
+    "log-mel": LogMelTwin,
+    "psf-64": PsfTwin,
+    "spectrogram": SpectrogramTwin,
+}
 
 
 def build_twin(spec: FrontendSpec) -> FrontendTwin:
