@@ -89,7 +89,7 @@ class Trainee(nn.Module):
         """What the network says of features of a length that it takes."""
         if scores and hasattr(self.network, "scores"):
             answers: Tensor = cast("Callable[[Tensor], Tensor]", self.network.scores)(features)
-        elif self._takes_lengths:
+        elif self._takes_lengths and bool((lengths < features.shape[1]).any()):  # else recurrence is faster unpacked
             answers = self.network(features, lengths)
         else:
             answers = self.network(features)
