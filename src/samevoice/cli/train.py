@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from samevoice.cli.console import JsonOption, err, out, print_json, warn
+from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.opening import open_corpus
 from samevoice.errors import ConfigError
+from samevoice.training.journal import prepare_folder
 from samevoice.training.recipe import Recipe, load_recipe, shipped
 
 LINE_SECONDS = 10.0
@@ -50,6 +52,7 @@ def train(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Threads that load sound.")] = 1,
     cache_mb: Annotated[int, typer.Option(min=0, help="Decoded sound kept in memory, in MB.")] = 1024,
+    save_seconds: Annotated[float, typer.Option(min=0, help="Seconds between checkpoints.")] = 60.0,
     json: JsonOption = False,
 ) -> None:
     """Train a speaker embedding network and leave a model that can be served.
@@ -65,12 +68,11 @@ def train(
     if recipe is None or data is None or out_folder is None:
         raise ConfigError("train needs a recipe, --data and --out; see: samevoice train --list, samevoice train --help")
     plan, table = load_recipe(recipe, small=small, changes=tuple(changes or ()))
-    opened = open_corpus(data)
-    sources = _module("runs").Sources(
-        opened.manifest, open_corpus(valid).manifest if valid else None, noise, rooms, start_from
-    )
-    watcher = _module("runs").Watcher(say=_say, teach=_Lines("teacher"), step=_Steps(plan))
-    result = _module("launch").train(
+    runs, launch = _module("runs"), _module("launch")
+    prepare_folder(out_folder)
+    sources = runs.Sources(_opened(data), _opened(valid) if valid else None, noise, rooms, start_from)
+    watcher = runs.Watcher(say=_say, teach=_Lines("teacher"), step=_Steps(plan))
+    result = launch.train(
         plan,
         table,
         sources,
@@ -80,6 +82,7 @@ def train(
         threads=threads,
         workers=workers,
         cache_bytes=cache_mb << 20,
+        save_seconds=save_seconds,
         watcher=watcher,
     )
     if result:
@@ -103,6 +106,19 @@ def export(
         print_json({"path": str(path), "fingerprint": exported.card.fingerprint, "cosine": exported.cosine})
     else:
         out.print(str(exported), markup=False)
+
+
+def _opened(path: Path) -> Manifest:
+    """The corpus there; what had to be left out of it is told."""
+    opened = open_corpus(path)
+    if opened.problems:
+        warn(
+            [
+                f"{path}: {len(opened.problems)} files left out",
+                *(f"{one.path}: {one.message}" for one in opened.problems[:SHOWN]),
+            ]
+        )
+    return opened.manifest
 
 
 def _module(name: str) -> Any:

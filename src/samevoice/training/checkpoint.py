@@ -8,17 +8,33 @@ Knows: files. Does not know: what is trained.
 
 from __future__ import annotations
 
-import pickle
+import io
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from samevoice.errors import ModelError
+from samevoice.errors import ConfigError, ModelError
 from samevoice.files import write_atomically
 
-LAST, BEST = "last.pt", "best.pt"
 FORMAT = 1
+
+
+def last_path(run: Path) -> Path:
+    """The checkpoint that the run of a folder goes on from."""
+    return run / "checkpoints" / "last.pt"
+
+
+def best_path(run: Path, stage: str) -> Path:
+    """The best weights of a stage.
+
+    Raises:
+        ConfigError: the stage's name could lead out of the folder.
+    """
+    if not re.fullmatch(r"[\w-]+", stage):
+        raise ConfigError(f"stage {stage!r} names a file; name it with letters, digits and hyphens")
+    return run / "checkpoints" / f"best-{stage}.pt"
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -31,13 +47,15 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     Raises:
         ModelError: it cannot be written.
     """
+    buffer = io.BytesIO()  # torch's writer takes a disk that is full for a defect of its own
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda stream: torch.save({"format": FORMAT, **content}, stream))
-    except (OSError, RuntimeError) as error:  # torch's writer turns a full disk into a RuntimeError
+        torch.save({"format": FORMAT, **content}, buffer)
+        write_atomically(path, lambda stream: stream.write(buffer.getbuffer()))
+    except OSError as error:
         raise ModelError(
-            f"{path}: the checkpoint cannot be written ({error}); the one before it is intact: make room and start the "
-            f"same command again"
+            f"{path}: the checkpoint cannot be written ({error.strerror}); the one before it is "
+            f"intact: make room and start the same command again"
         ) from error
 
 
@@ -49,8 +67,29 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # there is no end to what a damaged or a stranger's file can raise
         raise ModelError(f"{path}: no readable checkpoint; remove the folder to start anew") from error
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise ModelError(f"{path}: a checkpoint of another format; train anew in another folder")
     return content
+
+
+def resume(run: Path, identity: str) -> dict[str, Any] | None:
+    """What an interrupted run saved last.
+
+    Args:
+        run: its folder.
+        identity: of recipe and data.
+
+    Returns:
+        What was saved; None if there is nothing.
+
+    Raises:
+        ModelError: it cannot be read, or it belongs to another recipe or to other data.
+    """
+    if not (path := last_path(run)).is_file():
+        return None
+    saved = load_checkpoint(path)
+    if saved.get("identity") != identity:
+        raise ModelError(f"{run}: holds a run of another recipe or of other data; choose another --out, or remove it")
+    return saved

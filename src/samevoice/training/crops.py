@@ -64,15 +64,16 @@ class Crops:
         Raises:
             AudioError: its sound cannot be read.
         """
-        length, rate = self.length, self.frontend.spec.rate
-        piece, wanted = item.piece, self.length / rate * item.speed
-        spare = max(0.0, piece.seconds - wanted)
-        start = piece.start + float(random.uniform(0.0, spare)) if spare else piece.start
-        samples = self.sounds.read(piece.utterance, start, min(wanted, piece.seconds))
+        length, rate, piece = self.length, self.frontend.spec.rate, item.piece
+        held = max(1, round(piece.seconds * rate))  # of a piece of no sample the reader says so
+        wanted = min(held, round(length * item.speed))
+        spare = held - wanted
+        first = round(piece.start * rate) + int(random.integers(spare + 1))
+        samples = self.sounds.read(piece.utterance, first / rate, wanted / rate)
         if item.speed != 1.0:
             samples = change_speed(samples, rate, item.speed)
         own = min(len(samples), length)
-        if own < length and (self.crop.fill == "repeat" or spare):  # with spare sound it is a sample of rounding
+        if own < length and (self.crop.fill == "repeat" or spare):  # with sound to spare it is a sample of rounding
             samples, own = np.resize(samples, length), length
         if self.augment:
             samples = self.augment(samples[:own], random)

@@ -62,7 +62,7 @@ class Parts:
 
     Args:
         train: utterances with speakers to learn from.
-        unlabelled: utterances of nobody knows whom, for distillation.
+        unlabelled: utterances of nobody knows whom, for distillation; none that the data put into dev or test.
         valid: of speakers who are not in `train`: when to stop, which weights are best, where thresholds lie.
         test: of speakers who are in neither; empty if the data name no such split.
     """
@@ -112,9 +112,10 @@ def parts(corpus: Manifest, data: Data, seed: int, *, valid: Manifest | None = N
         train, dev = split["train"], split["valid"]
     _needs_speakers(train, LEAST_SPEAKERS, "a training")
     _needs_speakers(dev, LEAST_SPEAKERS, "a validation")
-    found = Parts(train, corpus.only(one for one in long if one.speaker is None), dev, test)
-    check_disjoint({"train": found.train, "valid": found.valid, "test": found.test})
-    return found
+    nobody = corpus.only(one for one in long if one.speaker is None and one.split not in sides)
+    check_disjoint({"train": train, "valid": dev, "test": test})
+    check_disjoint({"unlabelled": nobody, "valid": dev, "test": test})
+    return Parts(train, nobody, dev, test)
 
 
 def items_of(manifest: Manifest, data: Data) -> Items:

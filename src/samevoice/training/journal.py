@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from samevoice.errors import ModelError
+from samevoice.errors import ConfigError, ModelError
 from samevoice.files import write_atomically
 
 NAME = "log.jsonl"
@@ -21,11 +22,25 @@ NAME = "log.jsonl"
 Row = Mapping[str, Any]
 
 
+def prepare_folder(folder: Path) -> None:
+    """Make the folder of a run, or say before hours of work that nothing can be written there.
+
+    Raises:
+        ConfigError: nothing can.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(probe := folder / ".samevoice-probe", lambda stream: stream.write(b""))
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
+
+
 class Journal:
     """Appends rows to a file.
 
     Args:
-        folder: of the run; `log.jsonl` in it.
+        folder: of the run, which is there; `log.jsonl` in it.
         position: bytes to keep of an older journal; by default all.
 
     Raises:
@@ -35,7 +50,6 @@ class Journal:
     def __init__(self, folder: Path, position: int | None = None) -> None:
         self.path = folder / NAME
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             if position is not None and self.path.exists():
                 os.truncate(self.path, min(position, self.path.stat().st_size))
             self._stream: TextIO = self.path.open("a", encoding="utf-8")
@@ -62,8 +76,9 @@ class Journal:
         return self.path.stat().st_size
 
     def close(self) -> None:
-        """Write what is left."""
-        self._stream.close()
+        """Let the file go; what the last `position` did not count need not be kept."""
+        with suppress(OSError):  # of a full disk, which has been told of
+            self._stream.close()
 
 
 def read_journal(folder: Path) -> list[dict[str, Any]]:
@@ -81,7 +96,20 @@ def read_journal(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def main_loss(row: Row, objective: str) -> float | None:
+    """What a row tells of a stage's first objective: that, and no sum, is what `collapse` can be compared with."""
+    value: float | None = row.get(objective, row.get("loss"))
+    return value
+
+
 def write_json(path: Path, content: object) -> None:
-    """A JSON file for people and programs, whole or not at all."""
+    """A JSON file for people and programs, whole or not at all.
+
+    Raises:
+        ModelError: it cannot be written.
+    """
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(path, lambda stream: stream.write(text.encode()))
+    try:
+        write_atomically(path, lambda stream: stream.write(text.encode(errors="backslashreplace")))
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be written ({error.strerror}); make room and start again") from error

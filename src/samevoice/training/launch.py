@@ -20,11 +20,12 @@ from samevoice.evaluation import plots
 from samevoice.export import Exported, export_model
 from samevoice.models.encoder import read_model
 from samevoice.runtime import default_threads
-from samevoice.training.journal import read_journal
-from samevoice.training.publishing import MODEL, publish
+from samevoice.training.journal import main_loss, read_journal
+from samevoice.training.publishing import MODEL, publish, published
 from samevoice.training.recipe import Recipe
-from samevoice.training.runs import Run, Sources, Watcher, trained
-from samevoice.training.trainer import Moment
+from samevoice.training.runs import Run, Sources, Watcher
+from samevoice.training.trained import trained
+from samevoice.training.trainer import SAVE_SECONDS, Moment
 
 CURVES = "curves.png"
 CURVE_SECONDS = 20.0
@@ -45,6 +46,7 @@ def train(
     threads: int | None = None,
     workers: int = 1,
     cache_bytes: int = 1 << 30,
+    save_seconds: float = SAVE_SECONDS,
     watcher: Watcher | None = None,
 ) -> dict[str, Any]:
     """Train, export, evaluate; several processes of one launcher share the work.
@@ -59,6 +61,7 @@ def train(
         threads: of the processor for the network; None for all cores.
         workers: threads that load sound.
         cache_bytes: decoded sound that is kept in memory.
+        save_seconds: from one checkpoint to the next, where no validation comes before.
         watcher: who is told.
 
     Returns:
@@ -75,16 +78,22 @@ def train(
     on_cpu = device == "cpu" or not torch.cuda.is_available()
     if precision == "auto":
         precision = "bf16" if _computes_in_bf16(on_cpu=on_cpu) else "no"
-    accelerator = Accelerator(cpu=on_cpu, mixed_precision=precision)
+    try:
+        accelerator = Accelerator(cpu=on_cpu, mixed_precision=precision)
+    except ValueError as error:
+        raise ConfigError(f"precision {precision!r} is not for this device ({error}); use --precision no") from error
     count = threads or default_threads()
     torch.set_num_threads(max(1, count // (accelerator.num_processes if accelerator.device.type == "cpu" else 1)))
     if accelerator.is_main_process:
         told = replace(told, step=_drawing(out, recipe, told.step))
     else:
         told = Watcher(say=lambda _: None)
-    finished = Run(recipe, table, sources, out, accelerator, workers, cache_bytes, told)()
+    finished = Run(recipe, table, sources, out, accelerator, workers, cache_bytes, told, save_seconds)()
     if not accelerator.is_main_process:
         return {}
+    if (result := published(out)) is not None:
+        told.say(f"{out}: is finished already")
+        return result
     draw_curves(out, recipe)
     return publish(finished, say=told.say)
 
@@ -127,8 +136,10 @@ def draw_curves(out: Path, recipe: Recipe) -> None:
         if stage is not None and row["stage"] != stage:
             offset = rows[-1]["step"]
         stage = row["stage"]
-        told = {"step": row["step"] + offset, "stage": stage, "collapse": recipe.stage[stage].collapse}
-        rows.append({**told, **{key: row[key] for key in ("loss", "eer", "lr") if key in row}})
+        plan = recipe.stage[stage]
+        told = {"step": row["step"] + offset, "stage": stage, "collapse": plan.collapse}
+        told["loss"] = main_loss(row, plan.objectives[0].loss)
+        rows.append({**told, **{key: row[key] for key in ("eer", "lr") if key in row}})
     thin = max(1, len(rows) // MOST_POINTS)
     kept = [row for place, row in enumerate(rows) if place % thin == 0 or "eer" in row]
     with suppress(ConfigError):

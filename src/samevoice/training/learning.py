@@ -49,6 +49,7 @@ class Learning:
         own = {id(one) for one in trainee.parameters()}  # a head that a loss borrowed is the network's
         of_losses = [one for loss in lesson.losses for one in loss.parameters() if id(one) not in own]
         self._parameters = [*trainee.parameters(), *of_losses]
+        self._labels = torch.tensor(lesson.positions, device=accelerator.device)
         self._optimiser: Any = accelerator.prepare(build_optimiser(lesson.stage.optimiser, self._parameters))
 
     def learn(self, batch: Batch) -> dict[str, float]:
@@ -66,18 +67,22 @@ class Learning:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.zero_grad()
-        total, parts = self._losses(batch)
+        try:
+            total, parts = self._losses(batch)
+        except ModelError as error:  # what networks and losses refuse: they know neither stage nor step
+            raise self.stopped(str(error)) from error
         if settings.kernel_penalty:
             parts["penalty"] = kernel_penalty(self.trainee.network, settings.kernel_penalty)
             total = total + parts["penalty"]
         loss = float(total.detach())
-        self._finite(loss, "loss")
+        if not math.isfinite(loss):
+            raise self.stopped(f"the loss is {loss}")
         self.accelerator.backward(total)
         average_gradients(self._parameters, self.accelerator)
         self.accelerator.unscale_gradients()
         norm = float(torch.nn.utils.clip_grad_norm_(self._parameters, settings.clip or math.inf))
-        if self.accelerator.mixed_precision != "fp16":  # whose scaler skips such a step by itself
-            self._finite(norm, "gradient")
+        if not math.isfinite(norm) and self.accelerator.mixed_precision != "fp16":  # whose scaler skips such a step
+            raise self.stopped(f"the gradient is {norm}")
         self._optimiser.step()
         self.step += 1
         several = {key: float(value.detach()) for key, value in parts.items()} if len(parts) > 1 else {}
@@ -92,6 +97,18 @@ class Learning:
         self.trainee.train(was)
         answers: NDArray[np.float32] = found.cpu().numpy()
         return answers
+
+    def stopped(self, reason: str) -> ModelError:
+        """The error that says where a training stopped because its numbers went astray."""
+        name = self.lesson.name
+        return ModelError(
+            f"stage {name!r}, step {self.step + 1}: {reason}; the last checkpoint is kept: start again in another "
+            f"folder with a lower stage.{name}.optimiser.lr, or clip the gradient with stage.{name}.optimiser.clip"
+        )
+
+    def finite(self) -> bool:
+        """Whether all weights are numbers; a checkpoint holds no others."""
+        return all(bool(one.detach().isfinite().all()) for one in self._parameters)
 
     def state(self) -> dict[str, Any]:
         """Everything that the next steps depend on, beside the network's weights."""
@@ -139,7 +156,7 @@ class Learning:
             features = self.mask(features, lengths, np.random.default_rng([self._seed, self.step, share]))
         rows = gathered(torch.from_numpy(batch.rows).to(features.device))
         count = len(rows) - self.lesson.stage.unlabelled
-        labels = torch.from_numpy(self.lesson.positions[rows[:count].cpu().numpy()]).to(features.device)
+        labels = self._labels[rows[:count]]
         answers: dict[bool, Tensor] = {}
         total, parts = torch.zeros((), device=features.device), {}
         for objective, loss in zip(self.lesson.stage.objectives, self.lesson.losses, strict=True):
@@ -147,24 +164,15 @@ class Learning:
             if scores not in answers:
                 with self.accelerator.autocast():
                     found = self.trainee(features, lengths, scores=scores)
-                self._finite(float(found.detach().float().abs().amax()), "output of the network")
-                answers[scores] = gathered(found.float())
+                answers[scores] = gathered(found.float())  # and then looked at: all processes stop, or none
+                if not bool(answers[scores].isfinite().all()):
+                    raise ModelError("the network answers NaN or infinity")
             if objective.distils:
                 targets, known = self.lesson.targets(rows)
-                if not bool(known.any()):
-                    continue
-                value = loss(answers[scores][known], targets[known])
+                # Of a batch that the teacher is silent about there is nothing to learn: gradients of zero.
+                value = loss(answers[scores][known], targets[known]) if known.any() else 0.0 * answers[scores].sum()
             else:
                 value = loss(answers[scores][:count], labels)
             parts[objective.loss] = value
             total = total + objective.weight * value
         return total, parts
-
-    def _finite(self, value: float, what: str) -> None:
-        """Stop before a value that is no number reaches the weights."""
-        if not math.isfinite(value):
-            name = self.lesson.name
-            raise ModelError(
-                f"stage {name!r}, step {self.step + 1}: the {what} is {value}; the weights before it are kept; start "
-                f"again in another folder with a lower stage.{name}.optimiser.lr, or clip the gradient"
-            )

@@ -25,6 +25,7 @@ from samevoice.training.index import Rows
 from samevoice.training.items import Items
 from samevoice.training.loading import Batch, Loader
 from samevoice.training.mining import MinedTripletSampler
+from samevoice.training.parallel import gathered
 from samevoice.training.recipe import Objective, Stage
 from samevoice.training.trainee import Trainee
 
@@ -68,6 +69,7 @@ class Lesson:
         seed: int,
     ) -> None:
         self.name, self.stage, self.loader = name, stage, loader
+        self._trainee = trainee
         self.labelled = len(labelled)
         self.positions = labelled.index.positions
         self.teacher = None if teacher is None else torch.from_numpy(teacher)
@@ -127,10 +129,13 @@ class Lesson:
         """Batches that depend on what the network makes of candidates now."""
         while True:
             candidates = self.loader.load(CANDIDATES + self.used, next(sampler.candidates))
-            sampler.record(candidates.rows, embed(candidates))
-            rows = self._with_others(self.used, next(sampler))
+            embeddings = embed(candidates)
+            device = next(self._trainee.parameters()).device
+            rows = gathered(torch.from_numpy(candidates.rows).to(device))  # of all processes, as the embeddings are
+            sampler.record(rows.cpu().numpy(), embeddings)
+            batch = self.loader.load(self.used, self._with_others(self.used, next(sampler)))
             self.used += 1
-            yield self.loader.load(self.used - 1, rows)
+            yield batch
 
     def _with_others(self, number: int, rows: Rows) -> Rows:
         """The sampler's rows and some that have no speaker."""

@@ -9,6 +9,7 @@ Knows: rows, threads, substitutes. Does not know: networks, losses.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,13 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.errors import AudioError, DataError
+from samevoice.errors import AudioError, ConfigError, DataError
 from samevoice.training.crops import Crops, Samples
 from samevoice.training.index import Rows
 from samevoice.training.items import Items
 
-AHEAD = 4  # batches
-MOST_BAD = 0.2  # of all items; beyond it something is wrong with the corpus, not with a file
+AHEAD = 4  # batches, or as many as there are threads
+MOST_BAD = 0.2  # of all utterances; beyond it something is wrong with the corpus, not with a file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +68,11 @@ class Loader:
         share: tuple[int, int] = (0, 1),
     ) -> None:
         self.bad: dict[int, str] = {}
+        self._silent: set[str] = set()  # utterances with a bad item: pieces and speeds of one are one loss
+        self._utterances = len({one.piece.utterance.id for one in items.items})
+        self._lock = threading.Lock()
         self._share = share
+        self._ahead = max(AHEAD, workers)
         self._items, self._crops, self._prepare, self._key = items, crops, prepare, tuple(key)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="samevoice-loader")
 
@@ -84,7 +89,7 @@ class Loader:
         try:
             for number, found in rows:
                 waiting.append(self._pool.submit(self.load, number, found))
-                if len(waiting) > AHEAD:
+                if len(waiting) > self._ahead:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -100,10 +105,16 @@ class Loader:
             rows: item numbers of the whole batch, shape (B,).
 
         Raises:
-            DataError: nothing can take the place of a recording that cannot be read.
+            ConfigError: the rows cannot be dealt out evenly.
+            DataError: nothing can take the place of a recording that cannot be read, or too many cannot.
         """
         sounds, lengths, used = [], [], []
         which, count = self._share
+        if len(rows) % count:
+            raise ConfigError(
+                f"{count} processes cannot share a batch of {len(rows)} rows evenly; change the batch in the recipe, "
+                f"or the number of processes"
+            )
         size = len(rows) // count
         first = which * size
         for place, row in enumerate(rows[first : first + size].tolist()):
@@ -120,7 +131,9 @@ class Loader:
 
     def describe_bad(self) -> Mapping[str, str]:
         """Utterances that cannot be heard, and why."""
-        return {self._items.items[row].piece.utterance.id: why for row, why in sorted(self.bad.items())}
+        with self._lock:  # threads may be at work
+            found = sorted(self.bad.items())
+        return {self._items.items[row].piece.utterance.id: why for row, why in found}
 
     def _row(self, row: int, random: np.random.Generator) -> tuple[Samples, int, int]:
         """A crop of an item, or of another of the same speaker."""
@@ -129,18 +142,25 @@ class Loader:
             try:
                 return *self._crops.take(self._items.items[attempt], random), attempt
             except AudioError as error:
-                self.bad[attempt] = str(error)
-                if len(self.bad) > max(1, MOST_BAD * len(self._items)):
-                    raise DataError(
-                        f"{len(self.bad)} of {len(self._items)} recordings cannot be read, the last because of: "
-                        f"{error}; check the corpus with: samevoice data scan"
-                    ) from error
+                self._note(attempt, error)
             if attempt == row:
                 candidates += self._others(row, random)
         raise DataError(
             f"no recording of speaker {self._items.items[row].speaker} can be read ({self.bad[row]}); mend or remove "
             f"them, then scan the corpus again"
         )
+
+    def _note(self, row: int, error: AudioError) -> None:
+        """Remember what cannot be heard, and stop if it is too much."""
+        with self._lock:
+            self.bad[row] = str(error)
+            self._silent.add(self._items.items[row].piece.utterance.id)
+            count = len(self._silent)
+        if count > max(1, MOST_BAD * self._utterances):
+            raise DataError(
+                f"{count} of {self._utterances} recordings cannot be read, the last because of: {error}; check the "
+                f"corpus with: samevoice data scan"
+            ) from error
 
     def _others(self, row: int, random: np.random.Generator) -> list[int]:
         """The other items of the same speaker, in random order; of an unlabelled one all others."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from samevoice.errors import ConfigError
 from samevoice.training.recipe import Optimiser
 
 
@@ -68,6 +69,12 @@ def learning_rate(settings: Optimiser, step: int, steps: int, plateau: Plateau) 
 
 
 def kernel_penalty(network: nn.Module, factor: float) -> Tensor:
-    """Keras' L2: a factor times the sum of squares of all kernels of convolutions, not of biases or dense layers."""
+    """Keras' L2: a factor times the sum of squares of all kernels of convolutions, not of biases or dense layers.
+
+    Raises:
+        ConfigError: the network has no convolution.
+    """
     kernels = [one.weight for one in network.modules() if isinstance(one, nn.Conv1d | nn.Conv2d)]
+    if not kernels:
+        raise ConfigError("optimiser.kernel_penalty is for networks with convolutions, and this has none; set it to 0")
     return factor * torch.stack([kernel.float().square().sum() for kernel in kernels]).sum()

@@ -4,7 +4,7 @@ Every process embeds its share of the rows; embeddings are gathered with their g
 whole batch (triplets, prototypes and margins reach across shares); batch normalisation counts over all shares; then
 gradients are averaged.
 
-Knows: gathering, batch normalisation. Does not know: losses, data.
+Knows: gathering, agreement, batch normalisation. Does not know: losses, data.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator
+from accelerate.utils import broadcast, gather_object
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -71,6 +72,20 @@ def average_gradients(parameters: list[nn.Parameter], accelerator: Accelerator) 
     flat = accelerator.reduce(torch.cat([gradient.reshape(-1) for gradient in found]), reduction="mean")
     for gradient, mean in zip(found, flat.split([gradient.numel() for gradient in found]), strict=True):
         gradient.copy_(mean.view_as(gradient))
+
+
+def agreed(value: float, accelerator: Accelerator) -> float:
+    """The number that the main process found, so that all draw the same conclusion from it."""
+    if accelerator.num_processes == 1:
+        return value
+    return float(broadcast(torch.tensor(value, dtype=torch.float64, device=accelerator.device)))
+
+
+def united(table: dict[str, str], accelerator: Accelerator) -> dict[str, str]:
+    """The tables of all processes in one."""
+    if accelerator.num_processes == 1:
+        return table
+    return {key: value for one in gather_object([table]) for key, value in one.items()}
 
 
 class SharedBatchNorm(_BatchNorm):

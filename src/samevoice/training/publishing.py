@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,8 +36,9 @@ from samevoice.models.card import Licences, ModelCard, Window
 from samevoice.models.encoder import read_model, write_model
 from samevoice.scoring import calibration
 from samevoice.speech.vad import everything
+from samevoice.training.checkpoint import last_path
 from samevoice.training.index import UtteranceIndex
-from samevoice.training.journal import read_journal, write_json
+from samevoice.training.journal import main_loss, read_journal, write_json
 from samevoice.training.recipe import Recipe
 from samevoice.training.runs import Finished
 from samevoice.training.triplets import TripletSampler
@@ -48,6 +50,8 @@ LEAST_SPEECH = 0.5  # seconds, of a network that takes any length
 RULES = (Rule.far, Rule.eer, Rule.three_sigma, Rule.median)
 RATES = (0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.0025)
 SHORTER = 0.5  # of a validation piece: the second duration that is calibrated
+LONGEST_SHORTER = 0.8  # what hardly differs from the first duration tells nothing about the influence of length
+ROUNDING = 0.01  # seconds that a piece is longer than the least, so that no rounding of samples makes it too short
 TRIPLETS = 32
 PIECES_EACH = 20  # of a speaker, at most
 
@@ -95,8 +99,20 @@ def publish(run: Finished, *, name: str | None = None, say: Say = logger.info) -
         "skipped": run.bad,
         "speakers_of_one_item": list(run.excluded),
     }
-    write_json(run.out / RESULT, content)
     _draw(run, unseen, fitted[Rule.far].value, say)
+    write_json(run.out / RESULT, content)  # last: where it is, all is there
+    return content
+
+
+def published(folder: Path) -> dict[str, Any] | None:
+    """The result of a run that needs nothing more; None where something is missing or older than the weights."""
+    model, result = folder / MODEL, folder / RESULT
+    try:
+        if not model.is_file() or result.stat().st_mtime_ns < last_path(folder).stat().st_mtime_ns:
+            return None
+        content: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
     return content
 
 
@@ -130,12 +146,17 @@ def _window(run: Finished, frontend: Frontend) -> tuple[Window, float]:
     """How long speech is cut, and how much of it is needed: as it was in training and validation."""
     network, rate = run.network, frontend.spec.rate
     if network.frames is not None:
-        seconds = (network.frames - 1) * frontend.hop + frontend.width
-        return Window(network.frames, network.frames), round(seconds / rate, 3)
+        return Window(network.frames, network.frames), _least_seconds(frontend, network.frames)
     heard = frontend.count(round(run.recipe.validation.seconds * rate))
     frames = max(run.recipe.crop.frames, heard, network.least_frames)
-    least = ((network.least_frames - 1) * frontend.hop + frontend.width) / rate
-    return Window(frames, max(1, frames // 2)), max(LEAST_SPEECH, float(np.ceil(1000 * least) / 1000))
+    return Window(frames, max(1, frames // 2)), max(LEAST_SPEECH, _least_seconds(frontend, network.least_frames))
+
+
+def _least_seconds(frontend: Frontend, frames: int) -> float:
+    """The least speech that gives so many frames, rounded up to a thousandth; front ends differ in how they pad."""
+    enough = frames * frontend.hop + frontend.width
+    samples = bisect_left(range(enough), frames, key=frontend.count)
+    return -(-1000 * samples // frontend.spec.rate) / 1000
 
 
 def _described(run: Finished) -> str:
@@ -156,16 +177,17 @@ def _embedded(model: Model, side: Manifest, seconds: float) -> EmbeddedPieces:
 def _calibrate(model: Model, valid: Manifest, path: Path, known: EmbeddedPieces, seconds: float, say: Say) -> None:
     """Fit the card's calibration on validation speakers, if they can support one."""
     found = {seconds: known}
-    least = max(model.card.min_speech, SHORTER * seconds)
-    if least < seconds:
+    least = max(model.card.min_speech + ROUNDING, SHORTER * seconds)
+    if least <= LONGEST_SHORTER * seconds:
         found[least] = _embedded(model, valid, least)
     trials = {length: all_pairs(one.vectors, one.speakers) for length, one in found.items()}
     scores = np.concatenate([one.scores for one in trials.values()])
     durations = np.concatenate([np.full(len(one.scores), length) for length, one in trials.items()])
     is_target = np.concatenate([one.is_target for one in trials.values()])
     speakers = len(set(known.speakers))
+    lengths = " and ".join(f"{length:g}" for length in sorted(found))
     source = (
-        f"{speakers} validation speakers of the training, pieces of {min(found):g} and {max(found):g} s, all pairs; "
+        f"{speakers} validation speakers of the training, pieces of {lengths} s, all pairs; "
         "pieces of one session are easy positives, and these speakers chose the weights: evidence may be overstated. "
         "Calibrate on recordings of your own."
     )
@@ -204,8 +226,8 @@ def _training(run: Finished) -> dict[str, Any]:
         stage["steps"] = max(stage["steps"], row["step"])
         stage["seconds"] += row["seconds"] + row.get("wait", 0.0)
         stage["wait"] += row.get("wait", 0.0)
-        if "loss" in row:
-            stage["losses"].append(row["loss"])
+        if (loss := main_loss(row, run.recipe.stage[row["stage"]].objectives[0].loss)) is not None:
+            stage["losses"].append(loss)
     return {name: _short(run.recipe, name, stage) for name, stage in stages.items()}
 
 

@@ -10,7 +10,7 @@ Knows: what a recipe holds and its ranges. Does not know: how any of it is done;
 
 from __future__ import annotations
 
-import tomllib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -19,12 +19,15 @@ from typing import Any
 
 from samevoice.errors import ConfigError
 from samevoice.options import checked_number, checked_size
-from samevoice.training.tables import from_table, merged
+from samevoice.training.tables import from_table, merged, parsed
 
 OPTIMISERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "linear", "cosine", "plateau")
 FILLINGS = ("repeat", "silence")
 MAX_STEPS = 100_000_000
+MAX_SEED = 2**32 - 1  # stages make their own seeds of it
+LEAST_PIECE = 0.1  # seconds
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # models and checkpoints are called so
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
@@ -39,7 +42,8 @@ class Data:
 
     Args:
         pieces: cut utterances into equal pieces of about so many seconds, each an utterance of its own to the
-            sampler; 0 to leave them whole. For corpora with one utterance per speaker: positives then share a session.
+            sampler; 0 to leave them whole, else at least 0.1. For corpora with one utterance per speaker: positives
+            then share a session.
         least: leave out utterances shorter than this, in seconds.
         speeds: factors of playing speed; every utterance is there once at each.
         speeds_are_speakers: a voice at another speed counts as another speaker.
@@ -54,6 +58,8 @@ class Data:
 
     def __post_init__(self) -> None:
         checked_number("data.pieces", self.pieces, high=3600)
+        if 0 < self.pieces < LEAST_PIECE:
+            raise ConfigError(f"data.pieces must be 0 or at least {LEAST_PIECE:g} s, got {self.pieces:g}")
         checked_number("data.least", self.least, high=3600)
         checked_number("data.valid", self.valid, above=0, high=0.5)
         for speed in self.speeds:
@@ -234,7 +240,7 @@ class Recipe:
         mask: SpecAugment on the features; see there too.
         teacher: model that distillation learns from.
         validation: how unseen speakers are compared.
-        seed: of everything random.
+        seed: of everything random, 0 to 2**32 - 1.
     """
 
     name: str
@@ -252,9 +258,12 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        checked_size("seed", self.seed, 0)
+        checked_size("seed", self.seed, 0, MAX_SEED)
         if not self.stage:
             raise ConfigError(f"recipe {self.name!r} has no stage; add [stage.NAME]")
+        for name in (self.name, *self.stage):
+            if not _FILE_NAME.fullmatch(name):
+                raise ConfigError(f"recipe and stages become file names: use A-Z, a-z, 0-9, - and _ in {name!r}")
 
     @property
     def distils(self) -> bool:
@@ -280,15 +289,27 @@ def load_recipe(name: str, *, small: bool = False, changes: tuple[str, ...] = ()
         ConfigError: there is no such recipe, it is no TOML, a key is unknown, or a value is out of range.
     """
     text = _text_of(name)
-    table = _parsed(text, f"recipe {name}")
+    table = parsed(text, f"recipe {name}")
     profile = table.pop("small", None)
+    if profile is not None and not isinstance(profile, Mapping):
+        raise ConfigError(f"recipe {name}: small must be a table, got {profile!r}")
+    if profile is not None:
+        from_table(Recipe, _laid_over(table, profile), f"recipe {name} with [small]")  # even if it is not asked for
     if small:
         if profile is None:
             raise ConfigError(f"recipe {name} has no table [small]; train it at full size or add one")
-        table = merged(table, profile)
+        table = _laid_over(table, profile)
     for change in changes:
-        table = merged(table, _parsed(change, f"the change {change!r}"))
+        table = _laid_over(table, parsed(change, f"the change {change!r}"))
     return from_table(Recipe, table, f"recipe {name}"), table
+
+
+def _laid_over(table: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe with changes; another network begins with no options, as it takes others."""
+    was, now = table.get("network"), changes.get("network")
+    if isinstance(was, Mapping) and isinstance(now, Mapping) and now.get("name", was.get("name")) != was.get("name"):
+        table = {**table, "network": now}
+    return merged(table, changes)
 
 
 def _text_of(name: str) -> str:
@@ -300,13 +321,5 @@ def _text_of(name: str) -> str:
         raise ConfigError(f"recipe {name!r} is unknown; use one of {', '.join(shipped())}, or a .toml file")
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # no text, or no path
         raise ConfigError(f"{name}: the recipe cannot be read ({error}); check the path") from error
-
-
-def _parsed(text: str, what: str) -> dict[str, Any]:
-    """Decoded TOML."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{what} is no TOML ({error}); mend it") from error

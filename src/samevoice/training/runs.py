@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from inspect import signature
@@ -27,7 +27,6 @@ import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
 
-from samevoice import networks
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.sounds import Sounds
 from samevoice.embedder import load_model
@@ -40,22 +39,21 @@ from samevoice.training.augment.chain import Augmenter
 from samevoice.training.augment.options import augment_options
 from samevoice.training.augment.sounds import load_sounds
 from samevoice.training.augment.spec import SpecAugment
-from samevoice.training.checkpoint import load_checkpoint
+from samevoice.training.checkpoint import resume
 from samevoice.training.crops import Crops
 from samevoice.training.index import UtteranceIndex
 from samevoice.training.items import Items, Parts, digest_of, items_of, parts
-from samevoice.training.journal import write_json
+from samevoice.training.journal import prepare_folder, write_json
 from samevoice.training.lessons import Lesson
 from samevoice.training.loading import Loader
 from samevoice.training.recipe import Recipe
 from samevoice.training.teaching import teacher_answers
+from samevoice.training.trained import RUN, best_weights, built
 from samevoice.training.trainee import Trainee
-from samevoice.training.trainer import Moment, Trainer
+from samevoice.training.trainer import SAVE_SECONDS, Moment, Trainer
 from samevoice.training.validation import Outcome, Validator
 
 logger = logging.getLogger(__name__)
-
-RUN = "run.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +126,7 @@ class Run:
         workers: threads that load sound.
         cache_bytes: decoded sound that is kept in memory.
         watcher: who is told.
+        save_seconds: from one checkpoint to the next, where no validation comes before.
     """
 
     recipe: Recipe
@@ -138,6 +137,7 @@ class Run:
     workers: int = 1
     cache_bytes: int = 1 << 30
     watcher: Watcher = field(default_factory=Watcher)
+    save_seconds: float = SAVE_SECONDS
 
     def __call__(self) -> Finished:
         """Train to the end.
@@ -148,12 +148,20 @@ class Run:
             ModelError: the loss is no longer finite, or a checkpoint cannot be written, read or gone on from.
         """
         recipe, sources = self.recipe, self.sources
+        prepare_folder(self.out)
         taken = parts(sources.corpus, recipe.data, recipe.seed, valid=sources.valid)
         labelled = items_of(taken.train, recipe.data)
         everything = _joined(labelled, items_of(taken.unlabelled, recipe.data) if len(taken.unlabelled) else None)
         torch.manual_seed(recipe.seed)
         options = self._network_options(len(labelled.names))
         network = built(recipe.network.name, options)
+        if (least := network.frames or network.least_frames) > recipe.crop.frames:
+            raise ConfigError(
+                f"crop.frames is {recipe.crop.frames}, but {recipe.network.name} takes at least {least}; enlarge it"
+            )
+        data = digest_of([taken.train, taken.unlabelled, taken.valid])
+        identity = json.dumps([self.table, data], sort_keys=True)
+        resume(self.out, identity)  # another run's folder is refused before anything in it is changed
         if sources.start:
             network.load_state_dict(best_weights(sources.start, network))
         trainee = Trainee(network, recipe.crop.frames)
@@ -161,8 +169,6 @@ class Run:
         sounds = Sounds(sources.corpus.root, rate, cache_bytes=self.cache_bytes)
         heard = sounds if sources.valid is None else Sounds(sources.valid.root, rate, cache_bytes=0)
         validator = Validator(taken.valid, heard, trainee, recipe.validation)
-        data = digest_of([taken.train, taken.unlabelled, taken.valid])
-        identity = json.dumps([self.table, data], sort_keys=True)
         teacher = self._teacher(everything, data)
         self._describe(taken, labelled, data, options)
         augment = None
@@ -181,7 +187,16 @@ class Run:
 
         mask = with_options("mask", SpecAugment, recipe.mask) if recipe.mask else None
         trainer = Trainer(
-            recipe, trainee, lesson, validator, self.out, identity, self.accelerator, mask, self.watcher.step
+            recipe,
+            trainee,
+            lesson,
+            validator,
+            self.out,
+            identity,
+            self.accelerator,
+            mask,
+            self.watcher.step,
+            self.save_seconds,
         )
         outcome = trainer.run()
         excluded = tuple(sorted(trainer.excluded))
@@ -232,7 +247,6 @@ class Run:
         self.watcher.say(f"utterances of speakers: {listed}; {len(labelled)} items of {len(labelled.names)} voices")
         if not self.accelerator.is_main_process:
             return
-        self.out.mkdir(parents=True, exist_ok=True)
         used = ("samevoice", "torch", "accelerate", "numpy", "onnxruntime")
         content = {
             "recipe": self.table,
@@ -257,48 +271,3 @@ def _joined(labelled: Items, unlabelled: Items | None) -> Items:
     offset = len(labelled.names)
     labels = np.concatenate([labelled.index.positions, unlabelled.index.positions + offset])
     return Items(labelled.items + unlabelled.items, UtteranceIndex(labels), labelled.names + unlabelled.names)
-
-
-def built(name: str, options: Mapping[str, Any]) -> EmbeddingNetwork:
-    """A network that can be trained here, with fresh weights.
-
-    Raises:
-        ConfigError: there is none of that name, or it makes no embeddings.
-    """
-    network = networks.build(name, options)
-    if not isinstance(network, EmbeddingNetwork):
-        raise ConfigError(f"network {name!r} makes no embeddings to train; see: samevoice networks")
-    return network
-
-
-def best_weights(folder: Path, network: EmbeddingNetwork) -> dict[str, Any]:
-    """The best weights of the last stage of a run.
-
-    Raises:
-        ConfigError: it has none, or they are of another network.
-        ModelError: they cannot be read.
-    """
-    found = sorted((folder / "checkpoints").glob("best-*.pt"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise ConfigError(f"{folder}: holds no trained weights; name the --out of another run")
-    weights: dict[str, Any] = load_checkpoint(found[-1])["network"]
-    shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    if {name: tensor.shape for name, tensor in weights.items()} != shapes:
-        raise ConfigError(f"{folder}: its weights are of another network, or for another number of speakers")
-    return weights
-
-
-def trained(folder: Path) -> EmbeddingNetwork:
-    """The network of a run with its best weights, not in training.
-
-    Raises:
-        ConfigError: the folder holds no run.
-        ModelError: its weights cannot be read.
-    """
-    try:
-        told = json.loads((folder / RUN).read_text(encoding="utf-8"))["network"]
-        network = built(told["name"], told["options"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{folder}: holds no run; name the folder given to train --out") from error
-    network.load_state_dict(best_weights(folder, network))
-    return network.eval()

@@ -5,6 +5,7 @@ Knows: tables, kinds of values. Does not know: what a recipe holds.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from types import UnionType
@@ -13,6 +14,8 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from samevoice.errors import ConfigError
 
 T = TypeVar("T")
+
+LARGEST = 2**53  # up to here every whole number is a float too
 
 
 def from_table(kind: type[T], table: object, where: str) -> T:
@@ -37,6 +40,22 @@ def from_table(kind: type[T], table: object, where: str) -> T:
         raise ConfigError(f"{where} lacks the key {missing[0]!r}; add it")
     hints = get_type_hints(kind)
     return kind(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in table.items()})
+
+
+def parsed(text: str, what: str) -> dict[str, Any]:
+    """Decoded TOML.
+
+    Args:
+        text: of a file.
+        what: what to call it in messages.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also a number of 5,000 digits, and brackets without end
+        raise ConfigError(f"{what} is no TOML ({error}); mend it") from error
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,11 +84,22 @@ def _value(hint: Any, value: object, where: str) -> Any:
             raise ConfigError(f"{where} must be a table, got {value!r}")
         return {key: _value(inner[1], one, f"{where}.{key}") for key, one in value.items()}
     if hint is Any:
-        return value
-    if hint is float and type(value) is int:
+        return _plain(value, where)
+    if hint is float and type(value) is int and abs(value) <= LARGEST:
         return float(value)
     if type(value) is not hint:
         raise ConfigError(f"{where} must be {_NAMES[hint]}, got {value!r}")
+    return value
+
+
+def _plain(value: object, where: str) -> Any:
+    """A value that can be written as JSON too; TOML also knows dates and times."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one, f"{where}.{key}") for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one, where) for one in value]
+    if type(value) not in _NAMES:
+        raise ConfigError(f"{where} must be a number, a text, true or false, or a list or table of them, got {value}")
     return value
 
 

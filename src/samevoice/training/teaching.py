@@ -9,9 +9,11 @@ Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 from samevoice.audio.waveform import Waveform
 from samevoice.corpora.sounds import Sounds
 from samevoice.embedder import Model
-from samevoice.errors import SamevoiceError
+from samevoice.errors import ModelError, SamevoiceError
 from samevoice.files import write_atomically
 from samevoice.models.embedding import Embedding
 from samevoice.training.augment.speed import change_speed
@@ -56,12 +58,16 @@ def teacher_answers(
     Returns:
         Unit vectors, float32 (items, d); zeros where the teacher cannot say anything, because there is too little
         speech or the recording cannot be read.
+
+    Raises:
+        ModelError: the answers cannot be written.
     """
     keys = [(one.piece.utterance.id, one.speed) for one in items]
     places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
     first = dict(zip(reversed(keys), reversed(items), strict=True))
     answers = np.zeros((len(places), teacher.card.dimension), dtype=np.float32)
-    identity = f"{identity} {teacher.card.fingerprint}"
+    asked = hashlib.sha256(repr((LONGEST, list(places))).encode(errors="backslashreplace")).hexdigest()
+    identity = f"{identity} {teacher.card.fingerprint} {asked}"
     done = _restore(path, identity, answers)
     todo = [first[key] for key in places][done:]
     saved = time.monotonic()
@@ -85,27 +91,30 @@ def _heard(items: Sequence[Item], sounds: Sounds) -> Iterator[Waveform]:
         try:
             samples = sounds.read(utterance, 0.0, min(LONGEST, utterance.seconds))
         except SamevoiceError:
-            samples = np.zeros(sounds.rate, dtype=np.float32)  # no answer either; whoever trains on it will say why
+            yield Waveform(np.zeros(1), sounds.rate)  # too little for an answer; whoever trains on it will say why
+            continue
         yield Waveform(change_speed(samples, sounds.rate, one.speed) if one.speed != 1.0 else samples, sounds.rate)
 
 
 def _keep(path: Path, identity: str, answers: Answers, done: int) -> None:
     """Write what there is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = {"identity": np.array(identity), "answers": answers, "done": np.array(done)}
     buffer = io.BytesIO()
     np.savez(buffer, **content)  # type: ignore[arg-type]
-    write_atomically(path, lambda stream: stream.write(buffer.getbuffer()))
+    try:
+        write_atomically(path, lambda stream: stream.write(buffer.getbuffer()))
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be written ({error.strerror}); make room and start again") from error
 
 
 def _restore(path: Path, identity: str, answers: Answers) -> int:
     """Take over what an earlier run computed of the same; how many answers that is."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:  # closes it where load fails
             found, done = kept["answers"], int(kept["done"])
             if str(kept["identity"]) != identity or found.shape != answers.shape or not 0 <= done <= len(found):
                 return 0
             answers[:done] = found[:done]
             return done
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error):
         return 0

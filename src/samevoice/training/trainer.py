@@ -17,16 +17,16 @@ from accelerate import Accelerator
 
 from samevoice.errors import ModelError
 from samevoice.training.augment.spec import SpecAugment
-from samevoice.training.checkpoint import load_checkpoint, save_checkpoint
+from samevoice.training.checkpoint import best_path, last_path, load_checkpoint, resume, save_checkpoint
 from samevoice.training.journal import Journal
 from samevoice.training.learning import Learning
 from samevoice.training.lessons import Lesson
-from samevoice.training.parallel import share_batch_norm
+from samevoice.training.parallel import agreed, share_batch_norm, united
 from samevoice.training.recipe import Recipe, Stage
 from samevoice.training.trainee import Trainee
 from samevoice.training.validation import Outcome, Validator
 
-SAVE_SECONDS = 60.0
+SAVE_SECONDS = 60.0  # at most lost by a kill, beside a validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Trainer:
         accelerator: device, processes, precision.
         mask: SpecAugment; None without.
         watch: is told after every step.
+        save_seconds: from one checkpoint to the next, where no validation comes before; 0 for one after every step.
 
     Attributes:
         bad: utterances that could not be heard, and why.
@@ -81,18 +82,10 @@ class Trainer:
     accelerator: Accelerator
     mask: SpecAugment | None = None
     watch: Callable[[Moment], object] = lambda _: None
+    save_seconds: float = SAVE_SECONDS
     bad: dict[str, str] = field(default_factory=dict)
     excluded: set[str] = field(default_factory=set)
     _journal: Journal | None = None
-
-    @property
-    def last(self) -> Path:
-        """The checkpoint that a run goes on from."""
-        return self.out / "checkpoints" / "last.pt"
-
-    def best(self, stage: str) -> Path:
-        """The best weights of a stage."""
-        return self.out / "checkpoints" / f"best-{stage}.pt"
 
     def run(self) -> Outcome:
         """Train all stages, going on where an interrupted run stopped; leaves the best weights in the network.
@@ -107,7 +100,11 @@ class Trainer:
         self.trainee.to(self.accelerator.device)
         if self.accelerator.num_processes > 1:
             share_batch_norm(self.trainee)
-        saved = self._restored()
+        saved = resume(self.out, self.identity)
+        if saved:
+            self.trainee.network.load_state_dict(saved["network"])
+            self.bad |= saved.get("bad", {})
+        self.accelerator.wait_for_everyone()  # none may write before all have read
         names = list(self.recipe.stage)
         if self.accelerator.is_main_process:
             self._journal = Journal(self.out, saved["journal"] if saved else 0)
@@ -123,18 +120,6 @@ class Trainer:
                 self._journal.close()
         self._load_best(names[-1])
         return self.validator(self.trainee, self.accelerator.autocast)
-
-    def _restored(self) -> dict[str, Any] | None:
-        """The last checkpoint, its weights loaded; None if there is none."""
-        if not self.last.exists():
-            return None
-        saved = load_checkpoint(self.last)
-        if saved["identity"] != self.identity:
-            raise ModelError(
-                f"{self.out}: holds a run of another recipe or of other data; choose another --out, or remove it"
-            )
-        self.trainee.network.load_state_dict(saved["network"])
-        return saved
 
     def _stage(self, name: str, stage: Stage, saved: dict[str, Any] | None) -> None:
         """One stage, from its beginning or from a checkpoint; leaves its best weights in the network."""
@@ -154,6 +139,7 @@ class Trainer:
         finally:
             self.bad |= lesson.loader.describe_bad()
             lesson.loader.close()
+        self.bad = united(self.bad, self.accelerator)
         self._load_best(name)
 
     def _steps(self, name: str, stage: Stage, learning: Learning, progress: _Progress) -> None:
@@ -173,9 +159,9 @@ class Trainer:
             due = learning.step % stage.validate_every == 0 or learning.step == stage.steps
             if due:
                 self._validate(name, learning, progress)
-            elif done - saved > SAVE_SECONDS:
+            elif done - saved >= self.save_seconds:
                 self._checkpoint(name, learning, progress)
-            if due or done - saved > SAVE_SECONDS:
+            if due or done - saved >= self.save_seconds:
                 saved = time.monotonic()
             share = waited / max(1e-9, done - began)
             self.watch(Moment(name, learning.step, stage.steps, facts["loss"], progress.eer, share, due))
@@ -183,15 +169,18 @@ class Trainer:
     def _validate(self, name: str, learning: Learning, progress: _Progress) -> None:
         """Compare unseen speakers, keep the weights if they are the best yet, and save where the run stands."""
         began = time.monotonic()
-        outcome = self.validator(self.trainee, self.accelerator.autocast)
-        progress.eer = outcome.eer
-        learning.plateau.look(outcome.eer, learning.lesson.stage.optimiser)
-        if better := outcome.eer < progress.best:
-            progress.best, progress.waited = outcome.eer, 0
+        try:
+            outcome = self.validator(self.trainee, self.accelerator.autocast)
+        except ModelError as error:
+            raise learning.stopped(str(error)) from error
+        progress.eer = agreed(outcome.eer, self.accelerator)
+        learning.plateau.look(progress.eer, learning.lesson.stage.optimiser)
+        if better := progress.eer < progress.best:
+            progress.best, progress.waited = progress.eer, 0
         else:
             progress.waited += 1
         facts = {
-            "eer": outcome.eer,
+            "eer": progress.eer,
             "target_mean": float(outcome.targets.mean()),
             "target_std": float(outcome.targets.std()),
             "non_target_mean": float(outcome.non_targets.mean()),
@@ -200,20 +189,24 @@ class Trainer:
         self._write(name, learning.step, {**facts, "best": better, "seconds": time.monotonic() - began})
         if better and self._journal:
             save_checkpoint(
-                self.best(name), {"network": self.trainee.network.state_dict(), "step": learning.step, **facts}
+                best_path(self.out, name),
+                {"network": self.trainee.network.state_dict(), "step": learning.step, **facts},
             )
         self._checkpoint(name, learning, progress)
 
     def _checkpoint(self, name: str, learning: Learning, progress: _Progress) -> None:
         """Save where the run stands."""
+        if not learning.finite():
+            raise learning.stopped("a weight is NaN or infinite")
+        self.bad |= learning.lesson.loader.describe_bad()
         self._save(name, {**learning.state(), "progress": [progress.eer, progress.best, progress.waited]})
 
     def _save(self, stage: str, learning: dict[str, Any] | None, *, done: bool = False) -> None:
         """The checkpoint to go on from; only the main process writes."""
         if self._journal:
-            content = {"identity": self.identity, "stage": stage, "done": done, "learning": learning}
+            content = {"identity": self.identity, "stage": stage, "done": done, "learning": learning, "bad": self.bad}
             content |= {"network": self.trainee.network.state_dict(), "journal": self._journal.position()}
-            save_checkpoint(self.last, content)
+            save_checkpoint(last_path(self.out), content)
 
     def _write(self, stage: str, step: int, facts: dict[str, Any]) -> None:
         """A row of the journal."""
@@ -223,7 +216,7 @@ class Trainer:
     def _load_best(self, stage: str) -> None:
         """The weights of the stage's lowest validation error."""
         self.accelerator.wait_for_everyone()
-        self.trainee.network.load_state_dict(load_checkpoint(self.best(stage))["network"])
+        self.trainee.network.load_state_dict(load_checkpoint(best_path(self.out, stage))["network"])
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.pieces import Piece, cut_pieces
 from samevoice.corpora.sounds import Sounds
-from samevoice.errors import AudioError, DataError
+from samevoice.errors import AudioError, ConfigError, DataError, ModelError
 from samevoice.evaluation.metrics import eer
 from samevoice.evaluation.trials import all_pairs
 from samevoice.training.recipe import Validation
@@ -62,10 +62,17 @@ class Validator:
         settings: length of the pieces, number of speakers.
 
     Raises:
+        ConfigError: the network needs longer pieces.
         DataError: fewer than two speakers have two pieces.
     """
 
     def __init__(self, manifest: Manifest, sounds: Sounds, trainee: Trainee, settings: Validation) -> None:
+        frontend, least = trainee.frontend, trainee.network.frames or trainee.network.least_frames
+        if (have := frontend.count(round(settings.seconds * frontend.spec.rate))) < least:
+            raise ConfigError(
+                f"validation.seconds is {settings.seconds:g}, which gives {have} frames, but the network takes at "
+                f"least {least}; make it longer"
+            )
         names = _evenly(manifest.speakers, settings.speakers_at_most)
         pieces: list[Piece] = []
         for name in names:
@@ -79,7 +86,7 @@ class Validator:
             except AudioError as error:
                 logger.warning("left out of the validation: %s", error)
                 continue
-            self._features.append(_features(trainee, samples))
+            self._features.append(torch.from_numpy(frontend(samples)))
             self.speakers.append(str(piece.utterance.speaker))
         counts = [self.speakers.count(name) for name in set(self.speakers)]
         if sum(count > 1 for count in counts) < 2:
@@ -94,6 +101,9 @@ class Validator:
         Args:
             trainee: is left in the mode it had.
             autocast: context in which the network runs.
+
+        Raises:
+            ModelError: an answer is not finite.
         """
         was = trainee.training
         trainee.eval()
@@ -110,15 +120,10 @@ class Validator:
             trainee.train(was)
         found: NDArray[np.float32] = torch.cat(vectors).numpy()
         if not np.isfinite(found).all():
-            raise DataError("the network answers NaN for validation speakers; lower the learning rate")
+            raise ModelError("the network answers NaN for validation speakers")
         trials = all_pairs(found, self.speakers)
         targets, non_targets = trials.scores[trials.is_target], trials.scores[~trials.is_target]
         return Outcome(eer(targets, non_targets), targets, non_targets, found, tuple(self.speakers))
-
-
-def _features(trainee: Trainee, samples: NDArray[np.float32]) -> torch.Tensor:
-    """Features of a piece, as many frames as it has; at least what the network takes."""
-    return torch.from_numpy(trainee.frontend(samples))
 
 
 def _evenly(things: Sequence[Thing], most: int) -> list[Thing]:

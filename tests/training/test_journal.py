@@ -1,0 +1,72 @@
+"""The journal, and the folder of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from test_checkpoint import small_disk
+
+from samevoice.errors import ConfigError, ModelError
+from samevoice.training.journal import Journal, main_loss, prepare_folder, read_journal, write_json
+
+
+def test_rows_come_back_and_what_ran_ahead_is_cut_off(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.write({"step": 1, "loss": 0.1 + 0.2})
+    kept = journal.position()
+    journal.write({"step": 2, "loss": 1e-300})
+    journal.close()
+    assert read_journal(tmp_path) == [{"step": 1, "loss": 0.1 + 0.2}, {"step": 2, "loss": 1e-300}]
+    again = Journal(tmp_path, kept)
+    again.write({"step": 2, "loss": 7.0})
+    again.close()
+    assert [row["loss"] for row in read_journal(tmp_path)] == [0.1 + 0.2, 7.0]
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"step": 3, "lo')  # killed in the middle of a line
+    assert len(read_journal(tmp_path)) == 2
+    Journal(tmp_path, 0).close()
+    assert read_journal(tmp_path) == []
+
+
+def test_a_full_disk_and_no_run_are_sentences(tmp_path: Path) -> None:
+    with small_disk(1000):
+        journal = Journal(tmp_path)
+        journal.write({"step": 1, "text": "x" * 2000})
+        with pytest.raises(ModelError, match="make room and start again"):
+            journal.position()
+        journal.close()  # must not fail once more
+        with pytest.raises(ModelError, match="make room"):
+            write_json(tmp_path / "a.json", ["x" * 5000])
+    with pytest.raises(ModelError, match="holds no run"):
+        read_journal(tmp_path / "none")
+    with pytest.raises(ValueError, match="JSON compliant"):
+        (journal := Journal(tmp_path)).write({"loss": float("nan")})
+    journal.close()
+
+
+def test_the_main_loss_is_that_of_the_first_objective() -> None:
+    assert main_loss({"loss": 3.0, "cosine-triplet": 0.2, "penalty": 2.8}, "cosine-triplet") == 0.2
+    assert main_loss({"loss": 0.2}, "cosine-triplet") == 0.2
+    assert main_loss({"eer": 0.2}, "cosine-triplet") is None
+
+
+def test_a_folder_is_made_or_refused_at_once(tmp_path: Path) -> None:
+    prepare_folder(tmp_path / "a" / "b")
+    prepare_folder(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    for name in ("file", "file/run"):
+        with pytest.raises(ConfigError, match="choose another folder"):
+            prepare_folder(tmp_path / name)
+    if os.geteuid():
+        (tmp_path / "a").chmod(0o500)
+        with pytest.raises(ConfigError, match="choose another folder"):
+            prepare_folder(tmp_path / "a" / "c")
+
+
+def test_json_is_written_whole(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"ä": [1, 2.5, None]})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"ä": [1, 2.5, None]}
