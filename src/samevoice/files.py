@@ -5,6 +5,7 @@ Knows: temporary names, renames. Does not know: what is written.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable
@@ -34,6 +35,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             stream.close()  # Windows renames no open file
             temporary.replace(path)
         except BaseException:
-            stream.close()
+            with contextlib.suppress(OSError):  # a full disk refuses what is still buffered once more
+                stream.close()
             temporary.unlink(missing_ok=True)
             raise

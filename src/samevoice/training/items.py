@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from samevoice.corpora.manifest import Manifest, Utterance
-from samevoice.corpora.pieces import Piece
+from samevoice.corpora.pieces import Piece, cut_pieces
 from samevoice.corpora.splits import check_disjoint, split_by_speaker
 from samevoice.errors import DataError
 from samevoice.training.index import UtteranceIndex
@@ -73,7 +74,7 @@ class Parts:
     test: Manifest
 
 
-def parts(corpus: Manifest, data: Data, seed: int, *, valid: Manifest | None = None) -> Parts:
+def parts(corpus: Manifest, data: Data, seed: int, *, seconds: float = 0.0, valid: Manifest | None = None) -> Parts:
     """Take a corpus apart by speaker.
 
     Where the corpus names both a dev and a test split, they are taken; where it names one of them, that is the test,
@@ -83,6 +84,7 @@ def parts(corpus: Manifest, data: Data, seed: int, *, valid: Manifest | None = N
         corpus: with or without splits of its own.
         data: the share of validation speakers, and the shortest utterance.
         seed: chooses the validation speakers.
+        seconds: of a validation piece; speakers who have two such pieces are preferred for the validation.
         valid: validation utterances of another corpus; none are then taken out of this one.
 
     Raises:
@@ -103,13 +105,9 @@ def parts(corpus: Manifest, data: Data, seed: int, *, valid: Manifest | None = N
     if valid is not None:
         dev = valid
     elif not dev.utterances:
-        needs = {"train": 1 - data.valid, "valid": data.valid}
         _needs_speakers(train, 2 * LEAST_SPEAKERS, "a training with validation")
-        split = split_by_speaker(train, needs, seed)
-        if len(split["valid"].speakers) < LEAST_SPEAKERS:  # a corpus of few: one more for validation
-            share = LEAST_SPEAKERS / len(train.speakers)
-            split = split_by_speaker(train, {"train": 1 - share, "valid": share}, seed)
-        train, dev = split["train"], split["valid"]
+        dev = _for_validation(train, data.valid, seconds, seed)
+        train = train.only(one for one in train if one.speaker not in set(dev.speakers))
     _needs_speakers(train, LEAST_SPEAKERS, "a training")
     _needs_speakers(dev, LEAST_SPEAKERS, "a validation")
     nobody = corpus.only(one for one in long if one.speaker is None and one.split not in sides)
@@ -160,6 +158,16 @@ def _name(item: Item, data: Data) -> str:
     utterance: Utterance = item.piece.utterance
     name = f"utterance {utterance.id}" if utterance.speaker is None else utterance.speaker
     return f"{name} x{item.speed:g}" if data.speeds_are_speakers and item.speed != 1.0 else name
+
+
+def _for_validation(train: Manifest, share: float, seconds: float, seed: int) -> Manifest:
+    """A share of the speakers, at least two; of those who have two pieces, where there are enough."""
+    count = min(max(LEAST_SPEAKERS, round(share * len(train.speakers))), len(train.speakers) - LEAST_SPEAKERS)
+    pieces = Counter(piece.utterance.speaker for piece in cut_pieces(train, seconds or None))
+    comparable = train.only(one for one in train if pieces[one.speaker] > 1)
+    pool = comparable if len(comparable.speakers) > count else train
+    part = count / len(pool.speakers)
+    return split_by_speaker(pool, {"train": 1 - part, "valid": part}, seed)["valid"]
 
 
 def _needs_speakers(manifest: Manifest, least: int, what: str) -> None:

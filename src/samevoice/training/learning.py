@@ -155,7 +155,7 @@ class Learning:
             share = self.accelerator.process_index
             features = self.mask(features, lengths, np.random.default_rng([self._seed, self.step, share]))
         rows = gathered(torch.from_numpy(batch.rows).to(features.device))
-        count = len(rows) - self.lesson.stage.unlabelled
+        count = len(rows) - self.lesson.unlabelled
         labels = self._labels[rows[:count]]
         answers: dict[bool, Tensor] = {}
         total, parts = torch.zeros((), device=features.device), {}

@@ -6,6 +6,7 @@ Knows: recipes, samplers, losses. Does not know: optimisers, steps, checkpoints.
 from __future__ import annotations
 
 import json
+import logging
 import zlib
 from collections.abc import Callable, Iterator
 from inspect import signature
@@ -28,6 +29,8 @@ from samevoice.training.mining import MinedTripletSampler
 from samevoice.training.parallel import gathered
 from samevoice.training.recipe import Objective, Stage
 from samevoice.training.trainee import Trainee
+
+logger = logging.getLogger(__name__)
 
 Embed = Callable[[Batch], NDArray[np.float32]]
 
@@ -52,6 +55,7 @@ class Lesson:
     Attributes:
         losses: one for each objective.
         excluded: speakers that the sampler cannot use, because they have a single item.
+        unlabelled: how many rows of each batch have no speaker.
 
     Raises:
         ConfigError: sampler, losses, network and data do not fit together.
@@ -77,12 +81,13 @@ class Lesson:
         self._others = np.arange(self.labelled, len(items))
         if teacher is not None:
             self._others = self._others[teacher[self._others].any(axis=1)]
-        if stage.unlabelled and not len(self._others):
-            raise ConfigError(
-                f"stage {name!r} asks for {stage.unlabelled} unlabelled utterances a step, but the data hold none; add "
-                f"some, or set it to 0 with --set stage.{name}.unlabelled=0"
-            )
-        self.sampler = build_sampler(stage.sampler, labelled.index, stage.sampler_options, seed)
+        self.unlabelled = stage.unlabelled if len(self._others) else 0
+        if self.unlabelled < stage.unlabelled:
+            logger.warning("stage %r asks for unlabelled utterances, but the data hold none; it learns without", name)
+        try:
+            self.sampler = build_sampler(stage.sampler, labelled.index, stage.sampler_options, seed)
+        except ConfigError as error:
+            raise ConfigError(f"stage {name!r}: {error} (--set stage.{name}.sampler_options.OPTION=...)") from error
         self.excluded = [labelled.names[number] for number in self.sampler.excluded]
         self.losses = [self._loss(one, trainee, len(labelled.names)) for one in stage.objectives]
         self.used = 0
@@ -139,11 +144,11 @@ class Lesson:
 
     def _with_others(self, number: int, rows: Rows) -> Rows:
         """The sampler's rows and some that have no speaker."""
-        if not self.stage.unlabelled:
+        if not self.unlabelled:
             return rows
         random = np.random.default_rng([*self._stream, number])
-        more = len(self._others) < self.stage.unlabelled
-        return np.concatenate([rows, random.choice(self._others, self.stage.unlabelled, replace=more)])
+        more = len(self._others) < self.unlabelled
+        return np.concatenate([rows, random.choice(self._others, self.unlabelled, replace=more)])
 
     def _loss(self, objective: Objective, trainee: Trainee, speakers: int) -> Loss:
         """One loss, with what data, network and teacher answer by themselves."""

@@ -149,7 +149,7 @@ class Run:
         """
         recipe, sources = self.recipe, self.sources
         prepare_folder(self.out)
-        taken = parts(sources.corpus, recipe.data, recipe.seed, valid=sources.valid)
+        taken = parts(sources.corpus, recipe.data, recipe.seed, seconds=recipe.validation.seconds, valid=sources.valid)
         labelled = items_of(taken.train, recipe.data)
         everything = _joined(labelled, items_of(taken.unlabelled, recipe.data) if len(taken.unlabelled) else None)
         torch.manual_seed(recipe.seed)
