@@ -29,12 +29,13 @@ from samevoice.networks import NETWORKS
 from samevoice.options import registered
 from samevoice.training.augment.chain import Augmenter
 from samevoice.training.augment.options import augment_options
+from samevoice.training.cookbook import load_recipe
 from samevoice.training.crops import Crops
 from samevoice.training.items import items_of, parts
 from samevoice.training.learning import Learning
 from samevoice.training.lessons import Lesson
 from samevoice.training.loading import Batch, Loader
-from samevoice.training.recipe import Recipe, load_recipe
+from samevoice.training.recipe import Recipe
 from samevoice.training.trained import built
 from samevoice.training.trainee import Trainee
 

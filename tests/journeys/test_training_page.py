@@ -20,7 +20,7 @@ import soxr
 from typer.testing import CliRunner
 
 from samevoice.cli.main import app
-from samevoice.training.recipe import load_recipe
+from samevoice.training.cookbook import load_recipe
 
 PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
 RATE, PIECE = 16_000, 3 * 16_000

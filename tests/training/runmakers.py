@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.opening import open_corpus
+from samevoice.training.cookbook import load_recipe
 from samevoice.training.journal import read_journal
-from samevoice.training.recipe import Recipe, load_recipe
+from samevoice.training.recipe import Recipe
 from samevoice.training.runs import Run, Sources, Watcher
 
 RATE = 16_000

@@ -12,8 +12,8 @@ from torch import nn
 
 from samevoice.corpora.storage import save_manifest
 from samevoice.models.encoder import read_model
+from samevoice.training.cookbook import load_recipe
 from samevoice.training.parallel import SharedBatchNorm, share_batch_norm
-from samevoice.training.recipe import load_recipe
 
 WORKER = """
 import sys, torch, torch.distributed as dist

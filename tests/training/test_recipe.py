@@ -24,9 +24,10 @@ from samevoice.options import registered, with_options
 from samevoice.training import build_sampler, check_layouts
 from samevoice.training.augment.options import augment_options
 from samevoice.training.augment.spec import SpecAugment
+from samevoice.training.cookbook import load_recipe, shipped
 from samevoice.training.crops import samples_for
 from samevoice.training.index import UtteranceIndex
-from samevoice.training.recipe import Recipe, load_recipe, shipped
+from samevoice.training.recipe import Recipe
 
 HEAVY = 100_000_000  # parameters; built by facts alone
 MOST_LINES = 60

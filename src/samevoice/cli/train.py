@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json as jsonlib
+import os
 import time
 from importlib import import_module
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +16,9 @@ from samevoice.cli.console import JsonOption, err, out, print_json, warn
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.opening import open_corpus
 from samevoice.errors import ConfigError
+from samevoice.training.cookbook import load_recipe, shipped
 from samevoice.training.journal import prepare_folder
-from samevoice.training.recipe import Recipe, load_recipe, shipped
+from samevoice.training.recipe import Recipe
 
 LINE_SECONDS = 10.0
 SHOWN = 5  # names of unreadable utterances
@@ -124,9 +128,13 @@ def _opened(path: Path) -> Manifest:
 def _module(name: str) -> Any:
     """A module of the workshop, which needs torch.
 
+    Its threads are told to sleep while they wait: where others use the cores too, spinning ones stand in each other's
+    way, and a step takes many times as long.
+
     Raises:
         ConfigError: that is not installed.
     """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read once, when torch is loaded
     try:
         return import_module(f"samevoice.training.{name}")
     except ModuleNotFoundError as error:
@@ -138,6 +146,8 @@ def _module(name: str) -> Any:
 def _list(json: bool) -> None:
     """The shipped recipes: what each trains, needs and gives."""
     recipes = {name: load_recipe(name)[0] for name in shipped()}
+    text = files("samevoice").joinpath("networks", "facts.json").read_text(encoding="utf-8")
+    facts = {one["name"]: one for one in jsonlib.loads(text)}
     if json:
         print_json([_described(name, one) for name, one in recipes.items()])
         return
@@ -147,8 +157,10 @@ def _list(json: bool) -> None:
             for stage, plan in one.stage.items()
         )
         out.print(f"[bold]{name}[/bold]: {one.summary}")
-        for title, text in (("network", one.network.name), ("stages", stages), ("needs", one.needs)):
-            out.print(f"  {title:<8} {text}", markup=False)
+        fact = facts[one.network.name]
+        gives = f"a model of {fact['parameters']:,} parameters ({one.network.name}, front end {fact['frontend']})"
+        for title, told in (("stages", stages), ("needs", one.needs), ("gives", gives)):
+            out.print(f"  {title:<7} {told}", markup=False)
 
 
 def _described(name: str, recipe: Recipe) -> dict[str, Any]:
@@ -225,6 +237,5 @@ def _tell(result: dict[str, Any], folder: Path, *, json: bool) -> None:
         markup=False,
     )
     out.print(f"model: {folder / 'model.onnx'} ({result['model']})", markup=False)
-    out.print(
-        f"figures: {folder / 'result.json'}; next: samevoice verify --model {folder / 'model.onnx'} A B", markup=False
-    )
+    verify = " ".join(["samevoice verify", "--model", str(folder / "model.onnx"), *result.get("verify_options", [])])
+    out.print(f"figures: {folder / 'result.json'}; next: {verify} A B", markup=False)

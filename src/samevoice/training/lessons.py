@@ -88,6 +88,7 @@ class Lesson:
             self.sampler = build_sampler(stage.sampler, labelled.index, stage.sampler_options, seed)
         except ConfigError as error:
             raise ConfigError(f"stage {name!r}: {error} (--set stage.{name}.sampler_options.OPTION=...)") from error
+        loader.any_speaker = self.sampler.layout == "any"  # a substitute brings its own label
         self.excluded = [labelled.names[number] for number in self.sampler.excluded]
         self.losses = [self._loss(one, trainee, len(labelled.names)) for one in stage.objectives]
         self.used = 0

@@ -54,6 +54,8 @@ class Loader:
         share: (which, of how many): the contiguous part of every batch that this process loads.
 
     Attributes:
+        any_speaker: whether another speaker may take the place of one who cannot be heard at all; only where rows
+            need no order.
         bad: item number -> why it cannot be heard, of all that were met so far.
     """
 
@@ -67,6 +69,7 @@ class Loader:
         workers: int = 1,
         share: tuple[int, int] = (0, 1),
     ) -> None:
+        self.any_speaker = False
         self.bad: dict[int, str] = {}
         self._silent: set[str] = set()  # utterances with a bad item: pieces and speeds of one are one loss
         self._utterances = len({one.piece.utterance.id for one in items.items})
@@ -163,10 +166,17 @@ class Loader:
             ) from error
 
     def _others(self, row: int, random: np.random.Generator) -> list[int]:
-        """The other items of the same speaker, in random order; of an unlabelled one all others."""
+        """Who can take its place: the other items of the same speaker, in random order; of an unlabelled one all others.
+
+        With `any_speaker`, everybody else who is named follows.
+        """
         index = self._items.index
         position = index.positions[row]
         start, count = index.starts[position], index.counts[position]
         same = index.order[start : start + count]
-        others = same if self._items.items[row].speaker is not None else np.arange(len(index))
-        return [other for other in random.permutation(others).tolist() if other != row]
+        named = self._items.items[row].speaker is not None
+        others: list[int] = random.permutation(same if named else np.arange(len(index))).tolist()
+        if named and self.any_speaker:
+            strangers = random.permutation(np.flatnonzero(index.positions != position)).tolist()
+            others += [other for other in strangers if self._items.items[other].speaker is not None]
+        return [other for other in others if other != row]

@@ -47,7 +47,14 @@ logger = logging.getLogger(__name__)
 
 MODEL, RESULT = "model.onnx", "result.json"
 LEAST_SPEECH = 0.5  # seconds, of a network that takes any length
-RULES = (Rule.far, Rule.eer, Rule.three_sigma, Rule.median)
+RULES = {  # name in the result -> rule, and the false-accept rate that it asks for
+    "far": (Rule.far, 0.01),
+    "far-3": (Rule.far, 0.03),
+    "eer": (Rule.eer, 0.0),
+    "three-sigma": (Rule.three_sigma, 0.0),
+    "median": (Rule.median, 0.0),
+}
+USUAL_FAR = 0.01  # what `verify` tolerates unless it is told otherwise
 RATES = (0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.0025)
 SHORTER = 0.5  # of a validation piece: the second duration that is calibrated
 LONGEST_SHORTER = 0.8  # what hardly differs from the first duration tells nothing about the influence of length
@@ -81,11 +88,18 @@ def publish(run: Finished, *, name: str | None = None, say: Say = logger.info) -
     seconds = run.recipe.validation.seconds
     say("comparing validation speakers, to calibrate and to set thresholds")
     known = _embedded(model, run.parts.valid, seconds)
-    _calibrate(model, run.parts.valid, path, known, seconds, say)
     fitted = _thresholds(known)
+    options = _calibrate(model, run.parts.valid, path, known, seconds, say)
+    if options is None:
+        options = ["--threshold", f"{fitted['eer'].value:.3f}"]
     tested = run.parts.test if len(run.parts.test) else None
     unseen = _embedded(model, tested, seconds) if tested else known
-    say("comparing test speakers" if tested else "no test speakers: the figures are those of the validation speakers")
+    say(
+        "comparing test speakers"
+        if tested
+        else "no test speakers: the figures are those of the validation speakers, "
+        "who chose weights and thresholds; expect worse"
+    )
     content = {
         "recipe": run.recipe.name,
         "samevoice": __version__,
@@ -94,12 +108,13 @@ def publish(run: Finished, *, name: str | None = None, say: Say = logger.info) -
         "piece_seconds": seconds,
         "speakers": "test" if tested else "validation",
         "validation_eer": run.outcome.eer,
-        "rules": {rule.value: _evaluated(unseen, one) for rule, one in fitted.items()},
+        "rules": {name: _evaluated(unseen, one) for name, one in fitted.items()},
+        "verify_options": options,
         "training": _training(run),
         "skipped": run.bad,
         "speakers_of_one_item": list(run.excluded),
     }
-    _draw(run, unseen, fitted[Rule.far].value, say)
+    _draw(run, unseen, fitted["far"].value, say)
     write_json(run.out / RESULT, content)  # last: where it is, all is there
     return content
 
@@ -174,8 +189,10 @@ def _embedded(model: Model, side: Manifest, seconds: float) -> EmbeddedPieces:
     return embed_pieces(model, side, choose_pieces(side, seconds=seconds, per_speaker=PIECES_EACH))
 
 
-def _calibrate(model: Model, valid: Manifest, path: Path, known: EmbeddedPieces, seconds: float, say: Say) -> None:
-    """Fit the card's calibration on validation speakers, if they can support one."""
+def _calibrate(
+    model: Model, valid: Manifest, path: Path, known: EmbeddedPieces, seconds: float, say: Say
+) -> list[str] | None:
+    """Fit the card's calibration on validation speakers; what `verify` needs to use it, None if there is none."""
     found = {seconds: known}
     least = max(model.card.min_speech + ROUNDING, SHORTER * seconds)
     if least <= LONGEST_SHORTER * seconds:
@@ -196,15 +213,19 @@ def _calibrate(model: Model, valid: Manifest, path: Path, known: EmbeddedPieces,
         fitted = calibration.fit(scores, durations, is_target, rates=RATES, speaker_pairs=pairs, source=source)
     except ValueError as error:
         say(f"the model has no calibration ({error}); give verify a --threshold")
-        return
+        return None
     card, graph = read_model(path)
     write_model(path, graph, replace(card, calibration=json.loads(json.dumps(fitted.to_json()))))
+    return [] if fitted.rates[-1] <= USUAL_FAR else ["--far", f"{fitted.rates[-1]:g}"]
 
 
-def _thresholds(known: EmbeddedPieces) -> dict[Rule, thresholds.Threshold]:
+def _thresholds(known: EmbeddedPieces) -> dict[str, thresholds.Threshold]:
     """Every rule, applied to validation speakers."""
     trials = all_pairs(known.vectors, known.speakers)
-    return {rule: thresholds.fit(rule, trials.targets, trials.non_targets) for rule in RULES}
+    return {
+        name: thresholds.fit(rule, trials.targets, trials.non_targets, *([far] if rule is Rule.far else []))
+        for name, (rule, far) in RULES.items()
+    }
 
 
 def _evaluated(unseen: EmbeddedPieces, threshold: thresholds.Threshold) -> dict[str, Any]:

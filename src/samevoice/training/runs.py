@@ -13,11 +13,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -43,12 +40,13 @@ from samevoice.training.checkpoint import resume
 from samevoice.training.crops import Crops
 from samevoice.training.index import UtteranceIndex
 from samevoice.training.items import Items, Parts, digest_of, items_of, parts
-from samevoice.training.journal import prepare_folder, write_json
+from samevoice.training.journal import prepare_folder
 from samevoice.training.lessons import Lesson
 from samevoice.training.loading import Loader
 from samevoice.training.recipe import Recipe
+from samevoice.training.runfile import describe_run
 from samevoice.training.teaching import teacher_answers
-from samevoice.training.trained import RUN, best_weights, built
+from samevoice.training.trained import best_weights, built
 from samevoice.training.trainee import Trainee
 from samevoice.training.trainer import SAVE_SECONDS, Moment, Trainer
 from samevoice.training.validation import Outcome, Validator
@@ -170,12 +168,11 @@ class Run:
         heard = sounds if sources.valid is None else Sounds(sources.valid.root, rate, cache_bytes=0)
         validator = Validator(taken.valid, heard, trainee, recipe.validation)
         teacher = self._teacher(everything, data)
-        self._describe(taken, labelled, data, options)
-        augment = None
-        if recipe.augment:
-            noises, responses = (load_sounds(one, rate) if one else [] for one in (sources.noises, sources.responses))
-            augment = Augmenter(augment_options(recipe.augment), rate, noises=noises, responses=responses)
-        crops = Crops(sounds, trainee.frontend, recipe.crop, augment)
+        self._tell_sides(taken, labelled)
+        if self.accelerator.is_main_process:
+            about = {"name": recipe.network.name, "options": options}
+            describe_run(self.out, self.table, about, data, taken, self.accelerator)
+        crops = Crops(sounds, trainee.frontend, recipe.crop, self._augmenter(rate))
         share = self.accelerator.process_index, self.accelerator.num_processes
 
         def lesson(name: str) -> Lesson:
@@ -185,6 +182,8 @@ class Run:
             stage = recipe.stage[name]
             return Lesson(name, stage, everything, labelled, trainee, teacher, loader, recipe.seed)
 
+        for name in recipe.stage:  # a stage that cannot be had is refused now, not when those before it are done
+            lesson(name).loader.close()
         mask = with_options("mask", SpecAugment, recipe.mask) if recipe.mask else None
         trainer = Trainer(
             recipe,
@@ -202,12 +201,33 @@ class Run:
         excluded = tuple(sorted(trainer.excluded))
         return Finished(recipe, network.cpu().eval(), taken, outcome, trainer.bad, excluded, self.out)
 
+    def _tell_sides(self, taken: Parts, labelled: Items) -> None:
+        """Who is heard."""
+        sides = {"training": taken.train, "validation": taken.valid, "test": taken.test}
+        listed = [f"{name}: {len(one)} utterances of {len(one.speakers)} speakers" for name, one in sides.items()]
+        self.watcher.say("; ".join([*listed, f"without speaker: {len(taken.unlabelled)} utterances"]))
+        self.watcher.say(f"learnt from: {len(labelled)} pieces of {len(labelled.names)} voices, speeds included")
+
     def _network_options(self, speakers: int) -> dict[str, Any]:
         """The recipe's, with the number of speakers where the network asks for one."""
         name, options = self.recipe.network.name, dict(self.recipe.network.options)
         if "speakers" in signature(registered("network", name, NETWORKS)).parameters:
             options.setdefault("speakers", speakers)
         return options
+
+    def _augmenter(self, rate: int) -> Augmenter | None:
+        """What changes the crops, with the noises and responses that were given."""
+        asked, given = self.recipe.augment, {"noise": self.sources.noises, "room": self.sources.responses}
+        for step, folder in given.items():
+            if folder and step not in asked:
+                raise ConfigError(
+                    f"{folder} would not be heard: recipe {self.recipe.name} has no augment.{step}; add it, for "
+                    f"instance with --set augment.{step}.chance=0.5"
+                )
+        if not asked:
+            return None
+        noises, responses = (load_sounds(folder, rate) if folder else [] for folder in given.values())
+        return Augmenter(augment_options(asked), rate, noises=noises, responses=responses)
 
     def _teacher(self, items: Items, data: str) -> NDArray[np.float32] | None:
         """The teacher's answers, computed by the main process and read by the others."""
@@ -230,38 +250,6 @@ class Run:
         if silent := int((~found.any(axis=1)).sum()):
             self.watcher.say(f"the teacher has no answer for {silent} of {len(found)} items: too little speech")
         return found
-
-    def _describe(self, taken: Parts, labelled: Items, data: str, options: dict[str, Any]) -> None:
-        """`run.json`, before the first step."""
-        sides = {"train": taken.train, "unlabelled": taken.unlabelled, "valid": taken.valid, "test": taken.test}
-        counts = {
-            name: {
-                "utterances": len(side),
-                "speakers": len(side.speakers),
-                "hours": round(side.seconds / 3600, 4),
-                "licences": sorted({one.licence or "unknown" for one in side}),
-            }
-            for name, side in sides.items()
-        }
-        listed = ", ".join(f"{name} {one['utterances']} of {one['speakers']}" for name, one in counts.items())
-        self.watcher.say(f"utterances of speakers: {listed}; {len(labelled)} items of {len(labelled.names)} voices")
-        if not self.accelerator.is_main_process:
-            return
-        used = ("samevoice", "torch", "accelerate", "numpy", "onnxruntime")
-        content = {
-            "recipe": self.table,
-            "network": {"name": self.recipe.network.name, "options": options},
-            "data": {"digest": data, **counts},
-            "machine": {
-                "processor": platform.processor() or platform.machine(),
-                "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-                "device": str(self.accelerator.device),
-                "processes": self.accelerator.num_processes,
-                "precision": self.accelerator.mixed_precision,
-            },
-            "versions": {name: version(name) for name in used},
-        }
-        write_json(self.out / RUN, content)
 
 
 def _joined(labelled: Items, unlabelled: Items | None) -> Items:

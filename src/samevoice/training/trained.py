@@ -5,7 +5,6 @@ Knows: what lies where in a run's folder. Does not know: how it came there.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ from samevoice import networks
 from samevoice.errors import ConfigError
 from samevoice.networks.embedding import EmbeddingNetwork
 from samevoice.training.checkpoint import best_path, load_checkpoint
-
-RUN = "run.json"
+from samevoice.training.runfile import described_run
 
 
 def built(name: str, options: Mapping[str, Any]) -> EmbeddingNetwork:
@@ -37,7 +35,7 @@ def best_weights(folder: Path, network: EmbeddingNetwork) -> dict[str, Any]:
         ConfigError: it has none, or they are of another network.
         ModelError: they cannot be read.
     """
-    stages, _, _ = _described(folder)
+    stages, _, _ = described_run(folder)
     found = [path for name in stages if (path := best_path(folder, name)).is_file()]
     if not found:
         raise ConfigError(f"{folder}: holds no trained weights; name the --out of another run")
@@ -55,16 +53,7 @@ def trained(folder: Path) -> EmbeddingNetwork:
         ConfigError: the folder holds no run.
         ModelError: its weights cannot be read.
     """
-    _, name, options = _described(folder)
+    _, name, options = described_run(folder)
     network = built(name, options)
     network.load_state_dict(best_weights(folder, network))
     return network.eval()
-
-
-def _described(folder: Path) -> tuple[list[str], str, dict[str, Any]]:
-    """What `run.json` says: names of the stages, name and options of the network."""
-    try:
-        told = json.loads((folder / RUN).read_text(encoding="utf-8"))
-        return list(told["recipe"]["stage"]), str(told["network"]["name"]), dict(told["network"]["options"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{folder}: holds no run; name the folder given to train --out") from error

@@ -5,6 +5,7 @@ Knows: the order of things and what to save. Does not know: how a step is taken,
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from samevoice.training.parallel import agreed, share_batch_norm, united
 from samevoice.training.recipe import Recipe, Stage
 from samevoice.training.trainee import Trainee
 from samevoice.training.validation import Outcome, Validator
+
+logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 60.0  # at most lost by a kill, beside a validation
 
@@ -140,7 +143,8 @@ class Trainer:
             self.bad |= lesson.loader.describe_bad()
             lesson.loader.close()
         self.bad = united(self.bad, self.accelerator)
-        self._load_best(name)
+        if self._load_best(name) == 0:
+            logger.warning("stage %r never got better than it began: its weights are dropped", name)
 
     def _steps(self, name: str, stage: Stage, learning: Learning, progress: _Progress) -> None:
         """Step by step to the end, or until nothing gets better."""
@@ -213,10 +217,12 @@ class Trainer:
         if self._journal:
             self._journal.write({"stage": stage, "step": step, **facts})
 
-    def _load_best(self, stage: str) -> None:
-        """The weights of the stage's lowest validation error."""
+    def _load_best(self, stage: str) -> int:
+        """Take the weights of the stage's lowest validation error; at which step that was."""
         self.accelerator.wait_for_everyone()
-        self.trainee.network.load_state_dict(load_checkpoint(best_path(self.out, stage))["network"])
+        best = load_checkpoint(best_path(self.out, stage))
+        self.trainee.network.load_state_dict(best["network"])
+        return int(best["step"])
 
 
 @dataclass(slots=True)
