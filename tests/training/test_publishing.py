@@ -57,7 +57,7 @@ def test_figures_are_of_test_speakers_at_thresholds_of_validation_speakers(
         threshold = told["threshold"]["value"]
         accepted = float((test.targets >= threshold).mean())
         assert told["positive_accuracy"]["value"] == pytest.approx(accepted, abs=1e-6)
-    assert set(result["rules"]) == {"far", "eer", "three-sigma", "median"}
+    assert set(result["rules"]) == {"far", "far-3", "eer", "three-sigma", "median"}
     median = result["rules"]["median"]["threshold"]["value"]
     assert min(valid.non_targets) < median < max(valid.targets)
     stage = result["training"]["triplet"]
@@ -65,6 +65,7 @@ def test_figures_are_of_test_speakers_at_thresholds_of_validation_speakers(
     assert stage["last_loss"] < 0.2
     assert result["parameters"] == sum(one.numel() for one in finished.network.parameters())
     assert (result["skipped"], result["speakers_of_one_item"]) == ({}, [])
+    assert result["verify_options"] == ["--far", "0.2"]  # what 15 pairs of 6 validation speakers support
 
 
 def test_the_card_tells_where_it_came_from(finished: Finished, result: dict[str, Any]) -> None:

@@ -15,7 +15,6 @@ from samevoice.audio.waveform import Waveform
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.sounds import Sounds
 from samevoice.embedder import Model
-from samevoice.errors import ConfigError
 from samevoice.models.encoder import write_model
 from samevoice.speech.vad import everything
 from samevoice.training import teaching
@@ -144,5 +143,4 @@ def test_distillation_learns_from_nameless_voices_and_not_where_there_is_no_answ
     assert any("no answer for 1 of 18 items" in line for line in said)
     assert not done.bad  # the silent one never joins a batch
     none = parted(voices(tmp_path / "named", 8, 3), dev=2, test=2)
-    with pytest.raises(ConfigError, match="add some"):
-        run(told, none, tmp_path / "other")()
+    run(told, none, tmp_path / "named run")()  # learns from what there is

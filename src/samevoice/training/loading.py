@@ -166,7 +166,7 @@ class Loader:
             ) from error
 
     def _others(self, row: int, random: np.random.Generator) -> list[int]:
-        """Who can take its place: the other items of the same speaker, in random order; of an unlabelled one all others.
+        """Who can take its place: the speaker's other items, in random order; of an unlabelled one all others.
 
         With `any_speaker`, everybody else who is named follows.
         """
