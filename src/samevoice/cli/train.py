@@ -57,6 +57,7 @@ def train(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Threads that load sound.")] = 1,
     cache_mb: Annotated[int, typer.Option(min=0, help="Decoded sound kept in memory, in MB.")] = 1024,
     save_seconds: Annotated[float, typer.Option(min=0, help="Seconds between checkpoints.")] = 60.0,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the run for a TensorBoard too.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Train a speaker embedding network and leave a model that can be served.
@@ -87,6 +88,7 @@ def train(
         workers=workers,
         cache_bytes=cache_mb << 20,
         save_seconds=save_seconds,
+        tensorboard=tensorboard,
         watcher=watcher,
     )
     if result:

@@ -6,7 +6,7 @@ Knows: accelerate, pictures of a run in progress. Does not know: words, exit cod
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from samevoice.evaluation import plots
 from samevoice.export import Exported, export_model
 from samevoice.models.encoder import read_model
 from samevoice.runtime import default_threads
+from samevoice.training.boards import board
 from samevoice.training.journal import main_loss, read_journal
 from samevoice.training.publishing import MODEL, publish, published
 from samevoice.training.recipe import Recipe
@@ -47,6 +48,7 @@ def train(
     workers: int = 1,
     cache_bytes: int = 1 << 30,
     save_seconds: float = SAVE_SECONDS,
+    tensorboard: bool = False,
     watcher: Watcher | None = None,
 ) -> dict[str, Any]:
     """Train, export, evaluate; several processes of one launcher share the work.
@@ -62,6 +64,7 @@ def train(
         workers: threads that load sound.
         cache_bytes: decoded sound that is kept in memory.
         save_seconds: from one checkpoint to the next, where no validation comes before.
+        tensorboard: write the run for a TensorBoard too.
         watcher: who is told.
 
     Returns:
@@ -85,7 +88,8 @@ def train(
     count = threads or default_threads()
     torch.set_num_threads(max(1, count // (accelerator.num_processes if accelerator.device.type == "cpu" else 1)))
     if accelerator.is_main_process:
-        told = replace(told, step=_drawing(out, recipe, told.step))
+        boards = [board(out)] if tensorboard else []
+        told = replace(told, step=_drawing(out, recipe, [told.step, *boards]))
     else:
         told = Watcher(say=lambda _: None)
     finished = Run(recipe, table, sources, out, accelerator, workers, cache_bytes, told, save_seconds)()
@@ -146,13 +150,14 @@ def draw_curves(out: Path, recipe: Recipe) -> None:
         plots.draw_curves(kept, out / CURVES)
 
 
-def _drawing(out: Path, recipe: Recipe, step: Callable[[Moment], object]) -> Callable[[Moment], object]:
-    """Tell of every step, and draw after validations, but not all the time."""
+def _drawing(out: Path, recipe: Recipe, steps: Sequence[Callable[[Moment], object]]) -> Callable[[Moment], object]:
+    """Tell all of every step, and draw after validations, but not all the time."""
     drawn = 0.0
 
     def tell(moment: Moment) -> None:
         nonlocal drawn
-        step(moment)
+        for step in steps:
+            step(moment)
         if moment.validated and time.monotonic() - drawn > CURVE_SECONDS:
             draw_curves(out, recipe)
             drawn = time.monotonic()
