@@ -102,9 +102,10 @@ def test_the_recipe_on_the_page_is_one(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(text, encoding="utf-8")
     assert load_recipe(str(file))[0].stage["margin"].steps == 5_000
-    changes = re.findall(r"--set '(.*?)'", PAGE)
+    changes = re.findall(r"`--set ((?:network|seed)[^`]*)`", PAGE)
+    assert len(changes) == 2
     recipe, _ = load_recipe("fbanknet", changes=tuple(changes))
-    assert recipe.network.options == {"embedding": "pooled"}
+    assert (recipe.network.options, recipe.seed) == ({"embedding": "pooled"}, 1)
 
 
 def test_every_other_command_on_the_page_has_the_options_it_uses() -> None:
