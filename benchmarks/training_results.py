@@ -60,7 +60,8 @@ CLAIMED = "| recipe | what the seed reported | the same measure here | why the t
 
 RULES = {
     "far": "1 % false accepts",
-    "far-3": "3 % false accepts",
+    "far-1.5": "1.5 % false accepts",
+    "far-2.5": "2.5 % false accepts",
     "eer": "equal error rates",
     "three-sigma": "You-Only-Speak-Once: mean + 3 sigma of d(AP), sigma per pair",
     "median": "SpeechIdentity: median rule",
