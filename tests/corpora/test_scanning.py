@@ -159,3 +159,9 @@ def test_progress_ends_at_the_total(tmp_path: Path, samples: Path) -> None:
 
     scan(tmp_path / "own", progress=tell)
     assert told == [(number, 60) for number in range(1, 61)]
+
+
+def test_links_that_lead_back_are_nobody(tmp_path: Path, samples: Path) -> None:
+    root = make.folders(tmp_path / "voices", samples)
+    (root / "loop").symlink_to(root, target_is_directory=True)
+    assert "loop" not in scan(root).manifest.speakers

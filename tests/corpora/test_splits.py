@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from listings import digest, listed
+from listings import digest, listed, small_corpus
 
 from samevoice.corpora.manifest import Manifest, Utterance
 from samevoice.corpora.splits import check_disjoint, split_as_published, split_by_speaker
@@ -173,3 +173,11 @@ def test_overlap_is_found_as_by_comparing_all_pairs(drawn: list[tuple[str, int, 
             check_disjoint(parts)
     else:
         check_disjoint(parts)
+
+
+def test_a_deal_replaces_the_split_that_the_corpus_named(tmp_path: Path) -> None:
+    corpus = small_corpus(tmp_path, speakers=6)
+    named = corpus.only(replace(one, split="dev") for one in corpus)
+    found = split_by_speaker(named, {"train": 0.5, "valid": 0.5})
+    assert {one.split for one in found["train"]} == {"train"}
+    assert {one.split for one in found["valid"]} == {""}

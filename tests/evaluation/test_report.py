@@ -9,7 +9,7 @@ import pytest
 import reference
 from trialmakers import voices
 
-from samevoice.evaluation.report import evaluate
+from samevoice.evaluation.report import evaluate, evaluate_at
 from samevoice.evaluation.thresholds import fixed
 from samevoice.evaluation.trials import all_pairs
 
@@ -81,3 +81,17 @@ def test_order_of_the_recordings_does_not_matter() -> None:
         for bound in ("value", "low", "high"):
             expected = getattr(getattr(forth, name), bound)
             assert getattr(getattr(back, name), bound) == pytest.approx(expected, abs=1e-6)
+
+
+def test_several_thresholds_share_their_draws() -> None:
+    generator = np.random.default_rng(5)
+    centres = generator.standard_normal((8, 6))
+    vectors = np.repeat(centres, 4, axis=0) + 0.8 * generator.standard_normal((32, 6))
+    unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    speakers = [f"s{row // 4}" for row in range(32)]
+    at = {"low": fixed(0.2), "high": fixed(0.6)}
+    found = evaluate_at(unit, speakers, at, draws=50)
+    assert set(found) == {"", "low", "high"}
+    for name, threshold in at.items():
+        assert found[name] == evaluate(unit, speakers, threshold=threshold, draws=50)
+    assert found[""] == evaluate(unit, speakers, draws=50)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from trainmakers import listed
+from trainmakers import listed, voices
 
 from samevoice.corpora.manifest import Manifest, Utterance
 from samevoice.errors import DataError
@@ -185,3 +185,19 @@ def test_numbers_do_not_depend_on_the_order_of_names() -> None:
     found = items_of(corpus(listed("a", "z"), listed("b", "a"), listed("c", "z")), Data())
     assert found.names == ("a", "z")
     np.testing.assert_array_equal(found.index.positions, [1, 0, 1])
+
+
+def test_a_part_of_a_corpus_is_a_corpus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole = voices(tmp_path, (2,) * 8, seconds=0.8)
+    dev = whole.only(replace(one, split="dev") for one in whole)
+    with caplog.at_level("WARNING"):
+        found = parts(dev, Data(valid=0.25), 0)
+    assert (len(found.train.speakers), len(found.valid.speakers), len(found.test)) == (6, 2, 0)
+    assert "taken for a corpus of its own" in caplog.text
+
+
+def test_speakers_with_two_pieces_are_preferred_for_validation(tmp_path: Path) -> None:
+    corpus = voices(tmp_path, (1, 1, 1, 1, 1, 1, 3, 3, 3), seconds=0.8)
+    for seed in range(5):
+        found = parts(corpus, Data(valid=0.22), seed, seconds=0.7)
+        assert all(sum(one.speaker == name for one in found.valid) == 3 for name in found.valid.speakers)

@@ -10,7 +10,7 @@ import pytest
 from test_checkpoint import small_disk
 
 from samevoice.errors import ConfigError, ModelError
-from samevoice.training.journal import Journal, main_loss, prepare_folder, read_journal, write_json
+from samevoice.training.journal import Journal, main_loss, prepare_folder, read_journal, sparse_journal, write_json
 
 
 def test_rows_come_back_and_what_ran_ahead_is_cut_off(tmp_path: Path) -> None:
@@ -19,16 +19,16 @@ def test_rows_come_back_and_what_ran_ahead_is_cut_off(tmp_path: Path) -> None:
     kept = journal.position()
     journal.write({"step": 2, "loss": 1e-300})
     journal.close()
-    assert read_journal(tmp_path) == [{"step": 1, "loss": 0.1 + 0.2}, {"step": 2, "loss": 1e-300}]
+    assert list(read_journal(tmp_path)) == [{"step": 1, "loss": 0.1 + 0.2}, {"step": 2, "loss": 1e-300}]
     again = Journal(tmp_path, kept)
     again.write({"step": 2, "loss": 7.0})
     again.close()
     assert [row["loss"] for row in read_journal(tmp_path)] == [0.1 + 0.2, 7.0]
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"step": 3, "lo')  # killed in the middle of a line
-    assert len(read_journal(tmp_path)) == 2
+    assert len(list(read_journal(tmp_path))) == 2
     Journal(tmp_path, 0).close()
-    assert read_journal(tmp_path) == []
+    assert list(read_journal(tmp_path)) == []
 
 
 def test_a_full_disk_and_no_run_are_sentences(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_full_disk_and_no_run_are_sentences(tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="make room"):
             write_json(tmp_path / "a.json", ["x" * 5000])
     with pytest.raises(ModelError, match="holds no run"):
-        read_journal(tmp_path / "none")
+        list(read_journal(tmp_path / "none"))
     with pytest.raises(ValueError, match="JSON compliant"):
         (journal := Journal(tmp_path)).write({"loss": float("nan")})
     journal.close()
@@ -70,3 +70,17 @@ def test_a_folder_is_made_or_refused_at_once(tmp_path: Path) -> None:
 def test_json_is_written_whole(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"ä": [1, 2.5, None]})
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"ä": [1, 2.5, None]}
+
+
+def test_a_long_journal_is_thinned_and_keeps_its_validations(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for step in range(1, 1001):
+        journal.write({"step": step, "loss": 1.0})
+        if step % 100 == 0:
+            journal.write({"step": step, "eer": 0.1})
+    journal.close()
+    rows = sparse_journal(tmp_path, 50)
+    assert [row["step"] for row in rows if "eer" in row] == list(range(100, 1001, 100))
+    assert 25 <= len(rows) <= 110
+    assert [row["step"] for row in rows] == sorted(row["step"] for row in rows)
+    assert sparse_journal(tmp_path, 5000) == list(read_journal(tmp_path))

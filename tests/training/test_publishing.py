@@ -19,8 +19,9 @@ from samevoice.features.frontend import build_frontend
 from samevoice.features.kinds import KINDS, default_spec
 from samevoice.models.encoder import read_model
 from samevoice.speech.vad import everything
+from samevoice.training.cards import least_seconds
 from samevoice.training.launch import draw_curves
-from samevoice.training.publishing import _least_seconds, publish, published
+from samevoice.training.publishing import publish, published
 from samevoice.training.runs import Finished
 
 
@@ -34,7 +35,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 @pytest.fixture(scope="module")
 def result(finished: Finished) -> dict[str, Any]:
-    assert published(finished.out) is None
+    assert published(finished.out, finished.parts) is None
     return publish(finished)
 
 
@@ -48,7 +49,7 @@ def test_figures_are_of_test_speakers_at_thresholds_of_validation_speakers(
     finished: Finished, result: dict[str, Any]
 ) -> None:
     assert json.loads((finished.out / "result.json").read_text()) == json.loads(json.dumps(result))
-    assert published(finished.out) == json.loads(json.dumps(result))
+    assert published(finished.out, finished.parts) == json.loads(json.dumps(result))
     test, valid = pairs(finished, finished.parts.test, 1.0), pairs(finished, finished.parts.valid, 1.0)
     assert result["speakers"] == "test"
     for told in result["rules"].values():
@@ -101,17 +102,17 @@ def test_the_least_speech_is_just_enough(kind: str) -> None:
     frontend = build_frontend(default_spec(kind))
     rate = frontend.spec.rate
     for frames in (1, 64, 227):
-        least = _least_seconds(frontend, frames)
+        least = least_seconds(frontend, frames)
         assert frontend.count(round(least * rate)) >= frames
         assert frontend.count(round((least - 0.002) * rate)) < frames or least < 0.003
     if kind == "spectrogram":
-        assert 4.95 < _least_seconds(frontend, 227) <= 5.0
+        assert 4.95 < least_seconds(frontend, 227) <= 5.0
 
 
 def test_a_result_older_than_the_weights_does_not_count(finished: Finished, result: dict[str, Any]) -> None:
     path = finished.out / "result.json"
     stamp = path.stat()
     os.utime(path, ns=(0, 0))
-    assert published(finished.out) is None
+    assert published(finished.out, finished.parts) is None
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    assert published(finished.out) == json.loads(json.dumps(result))
+    assert published(finished.out, finished.parts) == json.loads(json.dumps(result))

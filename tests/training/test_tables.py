@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from samevoice.errors import ConfigError
 from samevoice.training.recipe import Recipe
-from samevoice.training.tables import from_table, merged
+from samevoice.training.tables import from_table, merged, parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +199,13 @@ def test_tables_are_merged_and_all_else_is_replaced() -> None:
         "j": {"k": 8},
     }
     assert repr(base) == copy
+
+
+@pytest.mark.parametrize(
+    "line", ["stage.one.collapse = nan", "stage.one.objectives = [{ loss = 'x', options = { margin = inf } }]"]
+)
+def test_what_is_no_number_is_refused(line: str) -> None:
+    table = {"stage": {"one": {"steps": 1, "sampler": "buffer", "objectives": [{"loss": "x"}]}}}
+    whole = {"name": "n", "summary": "s", "source": "s", "needs": "n", "network": {"name": "n"}, **table}
+    with pytest.raises(ConfigError, match="must be a finite number"):
+        from_table(Recipe, merged(whole, parsed(line, "a line")), "recipe")

@@ -228,12 +228,17 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} ({count})" if len(counts) > 1 else name for name, count in counts.items())
 
 
+def _shown(name: object) -> str:
+    """A name on one line, whatever signs it holds."""
+    return "".join(sign if sign.isprintable() else "?" for sign in str(name))
+
+
 def _print_table(names: Sequence[str], counts: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
     """Names to the left, numbers to the right; aligned here, because a table of rich cuts names short."""
     shown = {"hours": "{:.2f}", "shortest": "{:.1f} s", "longest": "{:.1f} s"}
     lines = [[*names, *counts]]
     lines += [
-        [*(str(row[name]) or "-" for name in names), *(shown.get(name, "{}").format(row[name]) for name in counts)]
+        [*(_shown(row[name]) or "-" for name in names), *(shown.get(name, "{}").format(row[name]) for name in counts)]
         for row in rows
     ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

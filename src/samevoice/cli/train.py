@@ -15,7 +15,8 @@ import typer
 from samevoice.cli.console import JsonOption, err, out, print_json, warn
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.opening import open_corpus
-from samevoice.errors import ConfigError
+from samevoice.errors import ConfigError, DataError
+from samevoice.evaluation.report import FEW
 from samevoice.training.cookbook import load_recipe, shipped
 from samevoice.training.journal import prepare_folder
 from samevoice.training.recipe import Recipe
@@ -74,6 +75,8 @@ def train(
         raise ConfigError("train needs a recipe, --data and --out; see: samevoice train --list, samevoice train --help")
     plan, table = load_recipe(recipe, small=small, changes=tuple(changes or ()))
     runs, launch = _module("runs"), _module("launch")
+    if not data.exists():  # before anything is made
+        raise DataError(f"{data}: no such file or folder; check the path")
     prepare_folder(out_folder)
     sources = runs.Sources(_opened(data), _opened(valid) if valid else None, noise, rooms, start_from)
     watcher = runs.Watcher(say=_say, teach=_Lines("teacher"), step=_Steps(plan))
@@ -232,6 +235,8 @@ def _tell(result: dict[str, Any], folder: Path, *, json: bool) -> None:
         print_json(result)
         return
     measured = result["rules"]["far"]
+    if measured["speakers"] < FEW:
+        warn([f"{measured['speakers']} speakers are too few: the interval says nothing about other people"])
     out.print(
         f"EER {100 * measured['eer']['value']:.2f} % ({100 * measured['eer']['low']:.2f} to "
         f"{100 * measured['eer']['high']:.2f}) over {measured['speakers']} {result['speakers']} speakers, pieces of "

@@ -9,11 +9,13 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from samevoice.corpora.manifest import Manifest, Utterance
 from samevoice.corpora.pieces import SLACK
 from samevoice.errors import ConfigError, DataError
 
+SPLITS = ("train", "dev", "test")
 NAMES_SHOWN = 10
 
 
@@ -126,10 +128,11 @@ def _conflicts(group: list[Listed]) -> Iterable[tuple[Listed, Listed]]:
 
 
 def _parts(manifest: Manifest, names: Iterable[str], home: Mapping[str | None, str]) -> dict[str, Manifest]:
-    """The utterances by where their speakers live."""
+    """The utterances by where their speakers live; a split that the corpus named is no longer theirs."""
     held: dict[str, list[Utterance]] = {name: [] for name in names}
     for one in manifest:
-        held[home[one.speaker]].append(one)
+        name = home[one.speaker]
+        held[name].append(replace(one, split=name if name in SPLITS else ""))
     parts = {name: manifest.only(utterances) for name, utterances in held.items()}
     check_disjoint(parts)
     return parts

@@ -33,12 +33,13 @@ def below(path: Path, root: Path) -> str:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Folders directly in a folder, without hidden ones; none if it is no folder.
+    """Folders directly in a folder, without hidden ones and links that lead back; none if it is no folder.
 
     Raises:
         DataError: it may not be read.
     """
-    return [folder / entry.name for entry in _entries(folder) if entry.is_dir()]
+    found = [folder / entry.name for entry in _entries(folder) if entry.is_dir()]
+    return [one for one in found if not (one.is_symlink() and folder.resolve().is_relative_to(one.resolve()))]
 
 
 def audio_files(folder: Path) -> list[Path]:

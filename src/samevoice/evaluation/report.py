@@ -5,8 +5,8 @@ Knows: unit vectors and who speaks in each. Does not know: models, sound, where 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,8 @@ from samevoice.evaluation.thresholds import Threshold
 from samevoice.evaluation.trials import SessionCounts, Trials, all_pairs, count_sessions, one_and_many
 
 PRIORS = (0.01, 0.05)
+FEW = 5
+FEW_SPEAKERS = f"(fewer than {FEW} speakers: the intervals say nothing about other people)"
 NO_WIDTH = "(an interval without width: no error was seen here, which does not mean that none can happen)"
 
 
@@ -84,6 +86,7 @@ class Evaluation:
             f"{'measure':<28}{'value':>9}   95 % interval over speakers",
             *(_row(name, one, scale) for name, one, scale in self._rows()),
             *([NO_WIDTH] if self._flawless() else []),
+            *([FEW_SPEAKERS] if self.speakers < FEW else []),
             "",
             _spread("distance, same speaker", self.same_distance),
             _spread("distance, two speakers", self.different_distance),
@@ -150,11 +153,43 @@ def evaluate(
         ValueError: there are no target or no non-target trials, a vector is not a finite unit vector, or lengths
             differ.
     """
+    thresholds = {} if threshold is None else {"given": threshold}
+    found = evaluate_at(vectors, speakers, thresholds, sessions=sessions, utterances=utterances, draws=draws, seed=seed)
+    return found.get("given", found[""])
+
+
+def evaluate_at(
+    vectors: NDArray[np.float32],
+    speakers: Sequence[str],
+    thresholds: Mapping[str, Threshold],
+    *,
+    sessions: Sequence[str] | None = None,
+    utterances: Sequence[str] | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, Evaluation]:
+    """The same at several thresholds, with one set of draws for all of them.
+
+    Args:
+        vectors: as for `evaluate`, like the other arguments.
+        speakers: who speaks in each row.
+        thresholds: by name; "" is not one.
+        sessions: of every row.
+        utterances: of every row.
+        draws: of speakers, for the intervals.
+        seed: of the draws.
+
+    Returns:
+        An evaluation for each name, and under "" the one without a threshold.
+
+    Raises:
+        ValueError: as for `evaluate`.
+    """
     trials = all_pairs(vectors, speakers)
     targets, non_targets = trials.targets, trials.non_targets
-    found = by_speaker(trials, _statistics(threshold), draws, seed)
+    found = by_speaker(trials, _statistics(thresholds), draws, seed)
     few = one_and_many(vectors, speakers, seed=seed)
-    return Evaluation(
+    plain = Evaluation(
         speakers=len(trials.names),
         pieces=len(vectors),
         targets=len(targets),
@@ -163,18 +198,28 @@ def evaluate(
         min_dcf_01=found["min_dcf_01"],
         min_dcf_05=found["min_dcf_05"],
         auc=found["auc"],
-        threshold=threshold,
-        positive_accuracy=found.get("positive"),
-        negative_accuracy=found.get("negative"),
+        threshold=None,
+        positive_accuracy=None,
+        negative_accuracy=None,
         same_distance=_spread_of(1 - targets),
         different_distance=_spread_of(1 - non_targets),
         grid=f_measure_grid(targets, non_targets),
         one_and_many=f_measure_grid(few.targets, few.non_targets),
         sessions=_sessions(trials, sessions, utterances),
     )
+    at = {
+        name: replace(
+            plain,
+            threshold=one,
+            positive_accuracy=found[f"positive {name}"],
+            negative_accuracy=found[f"negative {name}"],
+        )
+        for name, one in thresholds.items()
+    }
+    return {"": plain, **at}
 
 
-def _statistics(threshold: Threshold | None) -> dict[str, Statistic]:
+def _statistics(thresholds: Mapping[str, Threshold]) -> dict[str, Statistic]:
     """What is measured on each draw of speakers."""
     rare, less_rare = PRIORS
     statistics: dict[str, Statistic] = {
@@ -183,9 +228,9 @@ def _statistics(threshold: Threshold | None) -> dict[str, Statistic]:
         "min_dcf_05": partial(Curve.min_dcf, prior=less_rare),
         "auc": Curve.auc,
     }
-    if threshold is not None:
-        statistics["positive"] = partial(Curve.positive_accuracy, threshold=threshold.value)
-        statistics["negative"] = partial(Curve.negative_accuracy, threshold=threshold.value)
+    for name, one in thresholds.items():
+        statistics[f"positive {name}"] = partial(Curve.positive_accuracy, threshold=one.value)
+        statistics[f"negative {name}"] = partial(Curve.negative_accuracy, threshold=one.value)
     return statistics
 
 

@@ -68,7 +68,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # there is no end to what a damaged or a stranger's file can raise
-        raise ModelError(f"{path}: no readable checkpoint; remove the folder to start anew") from error
+        raise ModelError(f"{path}: no readable checkpoint; put a copy back, or train anew in another folder") from error
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise ModelError(f"{path}: a checkpoint of another format; train anew in another folder")
     return content

@@ -96,6 +96,10 @@ def parts(corpus: Manifest, data: Data, seed: int, *, seconds: float = 0.0, vali
     if len(long) < len(corpus):
         logger.warning("%d utterances are shorter than %g s and left out", len(corpus) - len(long), data.least)
     named = [one for one in long if one.speaker is not None]
+    published = {one.split for one in named}
+    if len(published) == 1 and published <= {"dev", "test"}:  # a part of a corpus, taken for a corpus
+        logger.warning("all utterances are of the split %r; it is taken for a corpus of its own", *published)
+        named = [replace(one, split="") for one in named]
     sides = {name: corpus.only(one for one in named if one.split == name) for name in ("dev", "test")}
     train = corpus.only(one for one in named if one.split not in sides)
     check_disjoint({"train": train, **sides})
@@ -103,6 +107,9 @@ def parts(corpus: Manifest, data: Data, seed: int, *, seconds: float = 0.0, vali
     if not (dev.utterances and test.utterances):
         dev, test = corpus.only(()), dev if dev.utterances else test
     if valid is not None:
+        if sides["dev"].utterances:
+            logger.warning("the corpus has validation speakers of its own; others were given, so these are left out")
+            test = sides["test"]
         dev = valid
     elif not dev.utterances:
         _needs_speakers(train, 2 * LEAST_SPEAKERS, "a training with validation")

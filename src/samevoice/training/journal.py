@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -81,19 +81,42 @@ class Journal:
             self._stream.close()
 
 
-def read_journal(folder: Path) -> list[dict[str, Any]]:
-    """All complete rows of a run, in order; a line that a kill cut off is left out."""
+def read_journal(folder: Path) -> Iterator[dict[str, Any]]:
+    """All complete rows of a run, in order; a line that a kill cut off is left out.
+
+    Raises:
+        ModelError: the folder holds no journal.
+    """
+    for line in _lines(folder):
+        with suppress(ValueError):
+            yield json.loads(line)
+
+
+def sparse_journal(folder: Path, most: int) -> list[dict[str, Any]]:
+    """Every validation and about so many steps between them, in order, however long the journal is.
+
+    Raises:
+        ModelError: the folder holds no journal.
+    """
+    stride, kept = 1, []
+    for number, line in enumerate(_lines(folder)):
+        if number % stride and '"eer"' not in line:
+            continue
+        with suppress(ValueError):
+            kept.append((number, json.loads(line)))
+        if len(kept) > 2 * most and stride < number:
+            stride *= 2
+            kept = [(place, row) for place, row in kept if place % stride == 0 or "eer" in row]
+    return [row for _, row in kept]
+
+
+def _lines(folder: Path) -> Iterator[str]:
+    """The lines of a journal, one after the other."""
     try:
-        lines = (folder / NAME).read_text(encoding="utf-8").splitlines()
+        with (folder / NAME).open(encoding="utf-8", errors="replace") as stream:
+            yield from stream
     except OSError as error:
         raise ModelError(f"{folder}: holds no run ({error.strerror}); name the folder given to train --out") from error
-    rows = []
-    for line in lines:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            continue
-    return rows
 
 
 def main_loss(row: Row, objective: str) -> float | None:

@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import InitProcessGroupKwargs
 
 from samevoice.errors import ConfigError
 from samevoice.evaluation import plots
@@ -21,7 +23,7 @@ from samevoice.export import Exported, export_model
 from samevoice.models.encoder import read_model
 from samevoice.runtime import default_threads
 from samevoice.training.boards import board
-from samevoice.training.journal import main_loss, read_journal
+from samevoice.training.journal import main_loss, sparse_journal
 from samevoice.training.publishing import MODEL, publish, published
 from samevoice.training.recipe import Recipe
 from samevoice.training.runs import Run, Sources, Watcher
@@ -31,6 +33,8 @@ from samevoice.training.trainer import SAVE_SECONDS, Moment
 CURVES = "curves.png"
 CURVE_SECONDS = 20.0
 MOST_POINTS = 2_000  # of a curve
+
+TEACHING = timedelta(days=7)  # how long the other processes wait while the first one asks the teacher
 
 DEVICES = ("auto", "cpu")
 PRECISIONS = ("auto", "no", "bf16", "fp16")
@@ -82,7 +86,8 @@ def train(
     if precision == "auto":
         precision = "bf16" if _computes_in_bf16(on_cpu=on_cpu) else "no"
     try:
-        accelerator = Accelerator(cpu=on_cpu, mixed_precision=precision)
+        patience = InitProcessGroupKwargs(timeout=TEACHING)
+        accelerator = Accelerator(cpu=on_cpu, mixed_precision=precision, kwargs_handlers=[patience])
     except ValueError as error:
         raise ConfigError(f"precision {precision!r} is not for this device ({error}); use --precision no") from error
     count = threads or default_threads()
@@ -95,7 +100,7 @@ def train(
     finished = Run(recipe, table, sources, out, accelerator, workers, cache_bytes, told, save_seconds)()
     if not accelerator.is_main_process:
         return {}
-    if (result := published(out)) is not None:
+    if (result := published(out, finished.parts)) is not None:
         told.say(f"{out}: is finished already")
         return result
     draw_curves(out, recipe)
@@ -135,19 +140,18 @@ def export(folder: Path, path: Path, weights: str) -> Exported:
 def draw_curves(out: Path, recipe: Recipe) -> None:
     """Draw `curves.png` from the journal, where matplotlib is installed."""
     rows: list[dict[str, Any]] = []
-    offset, stage = 0, None
-    for row in read_journal(out):
-        if stage is not None and row["stage"] != stage:
-            offset = rows[-1]["step"]
+    offset, last = 0, ("", 0)
+    for row in sparse_journal(out, MOST_POINTS):
         stage = row["stage"]
+        if last[0] not in ("", stage):
+            offset += last[1]
+        last = (stage, row["step"])
         plan = recipe.stage[stage]
         told = {"step": row["step"] + offset, "stage": stage, "collapse": plan.collapse}
         told["loss"] = main_loss(row, plan.objectives[0].loss)
         rows.append({**told, **{key: row[key] for key in ("eer", "lr") if key in row}})
-    thin = max(1, len(rows) // MOST_POINTS)
-    kept = [row for place, row in enumerate(rows) if place % thin == 0 or "eer" in row]
     with suppress(ConfigError):
-        plots.draw_curves(kept, out / CURVES)
+        plots.draw_curves(rows, out / CURVES)
 
 
 def _drawing(out: Path, recipe: Recipe, steps: Sequence[Callable[[Moment], object]]) -> Callable[[Moment], object]:

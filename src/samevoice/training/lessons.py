@@ -159,6 +159,11 @@ class Lesson:
             answered["speakers"] = speakers
         if "teacher_dimension" in takes and self.teacher is not None:
             answered["teacher_dimension"] = self.teacher.shape[1]
+        if (asked := objective.options.get("speakers")) is not None and asked != speakers:
+            raise ConfigError(
+                f"stage {self.name!r}: {objective.loss} is asked for {asked} speakers, but the data hold {speakers} "
+                f"voices; leave the option out"
+            )
         built = losses.build(objective.loss, {**answered, **objective.options}, trainee.network)
         if not objective.distils:
             check_layouts(self.sampler, built)

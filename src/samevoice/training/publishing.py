@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,28 +24,27 @@ from samevoice.corpora.manifest import Manifest
 from samevoice.embedder import Model, load_model
 from samevoice.errors import ConfigError
 from samevoice.evaluation import plots, thresholds
-from samevoice.evaluation.embedded import EmbeddedPieces, choose_pieces, embed_pieces
-from samevoice.evaluation.report import evaluate
+from samevoice.evaluation.embedded import MAX_PIECES, EmbeddedPieces, choose_pieces, embed_pieces
+from samevoice.evaluation.report import evaluate_at
 from samevoice.evaluation.thresholds import Rule
 from samevoice.evaluation.trials import all_pairs
 from samevoice.export import export_model
-from samevoice.features.frontend import Frontend, build_frontend
-from samevoice.features.kinds import default_spec
-from samevoice.models.card import Licences, ModelCard, Window
 from samevoice.models.encoder import read_model, write_model
 from samevoice.scoring import calibration
 from samevoice.speech.vad import everything
+from samevoice.training.cards import card_of
 from samevoice.training.checkpoint import last_path
 from samevoice.training.index import UtteranceIndex
+from samevoice.training.items import Parts, digest_of
 from samevoice.training.journal import main_loss, read_journal, write_json
 from samevoice.training.recipe import Recipe
 from samevoice.training.runs import Finished
 from samevoice.training.triplets import TripletSampler
+from samevoice.training.validation import evenly
 
 logger = logging.getLogger(__name__)
 
 MODEL, RESULT = "model.onnx", "result.json"
-LEAST_SPEECH = 0.5  # seconds, of a network that takes any length
 RULES = {  # name in the result -> rule, and the false-accept rate that it asks for
     "far": (Rule.far, 0.01),
     "far-1.5": (Rule.far, 0.015),
@@ -82,19 +80,19 @@ def publish(run: Finished, *, name: str | None = None, say: Say = logger.info) -
         DataError: validation or test hold too few pieces.
     """
     path = run.out / MODEL
-    card = _card(run, name or run.recipe.name)
+    card = card_of(run, name or run.recipe.name)
     exported = export_model(run.network, card, path)
     say(f"{path}: {exported.card.fingerprint}, cosine to the network in torch {exported.cosine:.6f}")
     model = load_model(path, detector=everything)
     seconds = run.recipe.validation.seconds
     say("comparing validation speakers, to calibrate and to set thresholds")
-    known = _embedded(model, run.parts.valid, seconds)
+    known = _embedded(model, run.parts.valid, run.recipe, seconds)
     fitted = _thresholds(known)
-    options = _calibrate(model, run.parts.valid, path, known, seconds, say)
+    options = _calibrate(model, run, path, known, say)
     if options is None:
         options = ["--threshold", f"{fitted['eer'].value:.3f}"]
     tested = run.parts.test if len(run.parts.test) else None
-    unseen = _embedded(model, tested, seconds) if tested else known
+    unseen = _embedded(model, tested, run.recipe, seconds) if tested else known
     say(
         "comparing test speakers"
         if tested
@@ -109,19 +107,28 @@ def publish(run: Finished, *, name: str | None = None, say: Say = logger.info) -
         "piece_seconds": seconds,
         "speakers": "test" if tested else "validation",
         "validation_eer": run.outcome.eer,
-        "rules": {name: _evaluated(unseen, one) for name, one in fitted.items()},
+        "rules": _evaluated(unseen, fitted),
         "verify_options": options,
         "training": _training(run),
         "skipped": run.bad,
         "speakers_of_one_item": list(run.excluded),
+        "test_digest": digest_of([run.parts.test]),
     }
     _draw(run, unseen, fitted["far"].value, say)
     write_json(run.out / RESULT, content)  # last: where it is, all is there
     return content
 
 
-def published(folder: Path) -> dict[str, Any] | None:
-    """The result of a run that needs nothing more; None where something is missing or older than the weights."""
+def published(folder: Path, taken: Parts) -> dict[str, Any] | None:
+    """The result of a run that needs nothing more.
+
+    Args:
+        folder: of the run.
+        taken: who is heard now.
+
+    Returns:
+        None where something is missing, older than the weights, or measured on other test speakers.
+    """
     model, result = folder / MODEL, folder / RESULT
     try:
         if not model.is_file() or result.stat().st_mtime_ns < last_path(folder).stat().st_mtime_ns:
@@ -129,75 +136,26 @@ def published(folder: Path) -> dict[str, Any] | None:
         content: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return content
+    return content if content.get("test_digest") == digest_of([taken.test]) else None
 
 
-def _card(run: Finished, name: str) -> ModelCard:
-    """What the model says of itself."""
-    spec = default_spec(run.network.frontend)
-    frontend = build_frontend(spec)
-    window, least = _window(run, frontend)
-    licences = sorted({one.licence or "unknown" for one in (*run.parts.train, *run.parts.unlabelled)})
-    listed = "; ".join(licences)
-    return ModelCard(
-        name=name,
-        kind="speaker-embedding",
-        summary=run.recipe.summary,
-        rate=spec.rate,
-        dimension=run.network.dimension,
-        frontend=spec,
-        window=window,
-        level_dbfs=None,
-        min_speech=least,
-        resampler="HQ",
-        licences=Licences(code="Apache-2.0", weights=f"trained by you on data under: {listed}", data=listed),
-        source=f"trained with the recipe {run.recipe.name} of samevoice {__version__}",
-        training_data=_described(run),
-        calibration=None,
-        fingerprint="",
-    )
+def _embedded(model: Model, side: Manifest, recipe: Recipe, seconds: float) -> EmbeddedPieces:
+    """The pieces of one side through the served model: of all speakers that can be compared, or evenly of many."""
+    chosen = set(evenly(side.speakers, recipe.validation.speakers_at_most))
+    if len(chosen) < len(side.speakers):
+        logger.warning("%d of %d speakers are compared (validation.speakers_at_most)", len(chosen), len(side.speakers))
+    some = side.only(one for one in side if one.speaker in chosen)
+    each = max(2, min(PIECES_EACH, MAX_PIECES // len(chosen)))
+    return embed_pieces(model, side, choose_pieces(some, seconds=seconds, per_speaker=each))
 
 
-def _window(run: Finished, frontend: Frontend) -> tuple[Window, float]:
-    """How long speech is cut, and how much of it is needed: as it was in training and validation."""
-    network, rate = run.network, frontend.spec.rate
-    if network.frames is not None:
-        return Window(network.frames, network.frames), _least_seconds(frontend, network.frames)
-    heard = frontend.count(round(run.recipe.validation.seconds * rate))
-    frames = max(run.recipe.crop.frames, heard, network.least_frames)
-    return Window(frames, max(1, frames // 2)), max(LEAST_SPEECH, _least_seconds(frontend, network.least_frames))
-
-
-def _least_seconds(frontend: Frontend, frames: int) -> float:
-    """The least speech that gives so many frames, rounded up to a thousandth; front ends differ in how they pad."""
-    enough = frames * frontend.hop + frontend.width
-    samples = bisect_left(range(enough), frames, key=frontend.count)
-    return -(-1000 * samples // frontend.spec.rate) / 1000
-
-
-def _described(run: Finished) -> str:
-    """The training data in a sentence."""
-    train, others = run.parts.train, run.parts.unlabelled
-    corpora = ", ".join(sorted({one.corpus for one in (*train, *others)}))
-    text = f"{corpora}: {train.seconds / 3600:.2f} h of {len(train.speakers)} speakers"
-    if run.recipe.distils:
-        text += f", {others.seconds / 3600:.2f} h without speakers; distilled from {run.recipe.teacher}"
-    return text
-
-
-def _embedded(model: Model, side: Manifest, seconds: float) -> EmbeddedPieces:
-    """The pieces of one side through the served model."""
-    return embed_pieces(model, side, choose_pieces(side, seconds=seconds, per_speaker=PIECES_EACH))
-
-
-def _calibrate(
-    model: Model, valid: Manifest, path: Path, known: EmbeddedPieces, seconds: float, say: Say
-) -> list[str] | None:
+def _calibrate(model: Model, run: Finished, path: Path, known: EmbeddedPieces, say: Say) -> list[str] | None:
     """Fit the card's calibration on validation speakers; what `verify` needs to use it, None if there is none."""
+    seconds = run.recipe.validation.seconds
     found = {seconds: known}
     least = max(model.card.min_speech + ROUNDING, SHORTER * seconds)
     if least <= LONGEST_SHORTER * seconds:
-        found[least] = _embedded(model, valid, least)
+        found[least] = _embedded(model, run.parts.valid, run.recipe, least)
     trials = {length: all_pairs(one.vectors, one.speakers) for length, one in found.items()}
     scores = np.concatenate([one.scores for one in trials.values()])
     durations = np.concatenate([np.full(len(one.scores), length) for length, one in trials.items()])
@@ -229,15 +187,16 @@ def _thresholds(known: EmbeddedPieces) -> dict[str, thresholds.Threshold]:
     }
 
 
-def _evaluated(unseen: EmbeddedPieces, threshold: thresholds.Threshold) -> dict[str, Any]:
-    """All measures at one threshold."""
-    return evaluate(
+def _evaluated(unseen: EmbeddedPieces, fitted: Mapping[str, thresholds.Threshold]) -> dict[str, Any]:
+    """All measures at each threshold."""
+    found = evaluate_at(
         unseen.vectors,
         unseen.speakers,
-        threshold=threshold,
+        fitted,
         sessions=unseen.sessions,
         utterances=unseen.utterances,
-    ).to_json()
+    )
+    return {name: found[name].to_json() for name in fitted}
 
 
 def _training(run: Finished) -> dict[str, Any]:

@@ -5,25 +5,101 @@ Knows: recipe, data, machine, versions. Does not know: what came of it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from accelerate import Accelerator
 
 from samevoice.errors import ConfigError
+from samevoice.training.checkpoint import last_path
 from samevoice.training.items import Parts
-from samevoice.training.journal import write_json
+from samevoice.training.journal import NAME, write_json
 
 RUN = "run.json"
+OURS = (RUN, NAME, "model.onnx", "result.json", "teacher.npz")
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # not on Windows; two trainings in one folder are then not noticed
+    fcntl = None
+
 LIBRARIES = ("samevoice", "torch", "accelerate", "numpy", "onnxruntime")
 
 
+@contextmanager
+def claimed(folder: Path, identity: str) -> Iterator[None]:
+    """Hold the folder of a run, so that no other training writes there, and nothing of anybody else is overwritten.
+
+    Args:
+        folder: is there and can be written.
+        identity: of the run; see `identity_of`.
+
+    Raises:
+        ConfigError: another training holds it, or it holds files that are not of this run.
+    """
+    if not last_path(folder).exists() and any((folder / name).exists() for name in OURS):
+        try:
+            known = json.loads((folder / RUN).read_text(encoding="utf-8"))["identity"] == _digest(identity)
+        except (OSError, ValueError, KeyError, TypeError):
+            known = False
+        if not known:
+            raise ConfigError(f"{folder}: holds files of something else, such as {RUN}; choose another --out")
+    with (folder / ".lock").open("w") as lock:
+        try:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigError(f"{folder}: another training is at work there; wait for it, or stop it") from error
+        yield
+    (folder / ".lock").unlink(missing_ok=True)
+
+
+def identity_of(table: dict[str, Any], digest: str, files: Mapping[str, Path | None]) -> str:
+    """What a run is: its checkpoint is gone on from only by the same.
+
+    Args:
+        table: the recipe as TOML decoded it.
+        digest: of the data.
+        files: what else decides the result: name -> file, folder, or None.
+    """
+    others = {name: _listed(path) for name, path in files.items() if path is not None}
+    return json.dumps([table, digest, *([others] if others else [])], sort_keys=True)
+
+
+def inherited_licences(start: Path | None, teacher: tuple[str, str] | None) -> set[str]:
+    """Under which terms a run stands beside those of its own data.
+
+    Args:
+        start: folder of the run whose weights it starts from.
+        teacher: name of the teacher and the licence of its weights.
+    """
+    found = {f"{teacher[1]} (teacher {teacher[0]})"} if teacher else set()
+    if start is not None:
+        try:
+            found |= set(json.loads((start / RUN).read_text(encoding="utf-8"))["licences"])
+        except (OSError, ValueError, KeyError, TypeError):
+            found.add(f"unknown ({start.name})")
+    return found
+
+
 def describe_run(
-    folder: Path, table: dict[str, Any], network: dict[str, Any], digest: str, taken: Parts, accelerator: Accelerator
+    folder: Path,
+    table: dict[str, Any],
+    network: dict[str, Any],
+    digest: str,
+    taken: Parts,
+    accelerator: Accelerator,
+    *,
+    identity: str,
+    licences: Sequence[str],
 ) -> None:
     """Write it.
 
@@ -34,6 +110,8 @@ def describe_run(
         digest: of the data.
         taken: who is heard, and who is not.
         accelerator: device, processes, precision.
+        identity: see `identity_of`.
+        licences: of all that the weights come from.
 
     Raises:
         ModelError: it cannot be written.
@@ -56,8 +134,10 @@ def describe_run(
         "precision": accelerator.mixed_precision,
     }
     content = {
+        "identity": _digest(identity),
         "recipe": table,
         "network": network,
+        "licences": list(licences),
         "data": {"digest": digest, **counts},
         "machine": machine,
         "versions": {name: version(name) for name in LIBRARIES},
@@ -76,3 +156,14 @@ def described_run(folder: Path) -> tuple[list[str], str, dict[str, Any]]:
         return list(told["recipe"]["stage"]), str(told["network"]["name"]), dict(told["network"]["options"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{folder}: holds no run; name the folder given to train --out") from error
+
+
+def _digest(identity: str) -> str:
+    """Short name of an identity."""
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+
+def _listed(path: Path) -> list[Any]:
+    """Names and sizes of the files below a folder, or of one file."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [[one.relative_to(path).as_posix(), one.stat().st_size] for one in files if one.is_file()]

@@ -11,9 +11,9 @@ Knows: how the parts fit together. Does not know: what becomes of the network af
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.sounds import Sounds
-from samevoice.embedder import load_model
+from samevoice.embedder import Model, load_model
 from samevoice.errors import ConfigError
 from samevoice.networks import NETWORKS
 from samevoice.networks.embedding import EmbeddingNetwork
@@ -44,7 +44,7 @@ from samevoice.training.journal import prepare_folder
 from samevoice.training.lessons import Lesson
 from samevoice.training.loading import Loader
 from samevoice.training.recipe import Recipe
-from samevoice.training.runfile import describe_run
+from samevoice.training.runfile import claimed, describe_run, identity_of, inherited_licences
 from samevoice.training.teaching import teacher_answers
 from samevoice.training.trained import best_weights, built
 from samevoice.training.trainee import Trainee
@@ -99,6 +99,7 @@ class Finished:
         outcome: the validation of those weights.
         bad: utterances that could not be heard, and why.
         excluded: speakers with a single item.
+        licences: of all that the weights come from.
         out: the folder.
     """
 
@@ -108,6 +109,7 @@ class Finished:
     outcome: Outcome
     bad: dict[str, str]
     excluded: tuple[str, ...]
+    licences: tuple[str, ...]
     out: Path
 
 
@@ -147,9 +149,10 @@ class Run:
         """
         recipe, sources = self.recipe, self.sources
         prepare_folder(self.out)
+        start = None if sources.start is None else sources.start / "checkpoints"
         taken = parts(sources.corpus, recipe.data, recipe.seed, seconds=recipe.validation.seconds, valid=sources.valid)
         labelled = items_of(taken.train, recipe.data)
-        everything = _joined(labelled, items_of(taken.unlabelled, recipe.data) if len(taken.unlabelled) else None)
+        pool = _joined(labelled, items_of(taken.unlabelled, recipe.data) if len(taken.unlabelled) else None)
         torch.manual_seed(recipe.seed)
         options = self._network_options(len(labelled.names))
         network = built(recipe.network.name, options)
@@ -158,32 +161,56 @@ class Run:
                 f"crop.frames is {recipe.crop.frames}, but {recipe.network.name} takes at least {least}; enlarge it"
             )
         data = digest_of([taken.train, taken.unlabelled, taken.valid])
-        identity = json.dumps([self.table, data], sort_keys=True)
-        resume(self.out, identity)  # another run's folder is refused before anything in it is changed
-        if sources.start:
+        files = {"start": start, "noises": sources.noises, "responses": sources.responses}
+        identity = identity_of(self.table, data, files)
+        with claimed(self.out, identity) if self.accelerator.is_main_process else nullcontext():
+            return self._train(taken, labelled, pool, network, options, data, identity)
+
+    def _train(
+        self,
+        taken: Parts,
+        labelled: Items,
+        pool: Items,
+        network: EmbeddingNetwork,
+        options: dict[str, Any],
+        data: str,
+        identity: str,
+    ) -> Finished:
+        """The run itself, in a folder that is ours."""
+        recipe, sources = self.recipe, self.sources
+        saved = resume(self.out, identity)  # another run's folder is refused before anything in it is changed
+        if sources.start and saved is None:
             network.load_state_dict(best_weights(sources.start, network))
         trainee = Trainee(network, recipe.crop.frames)
         rate = trainee.frontend.spec.rate
         sounds = Sounds(sources.corpus.root, rate, cache_bytes=self.cache_bytes)
         heard = sounds if sources.valid is None else Sounds(sources.valid.root, rate, cache_bytes=0)
         validator = Validator(taken.valid, heard, trainee, recipe.validation)
-        teacher = self._teacher(everything, data)
         self._tell_sides(taken, labelled)
+        model = load_model(recipe.teacher, detector=everything) if recipe.distils else None
+        terms = inherited_licences(sources.start, (recipe.teacher, model.card.licences.weights) if model else None)
+        terms |= {one.licence or "unknown" for one in (*taken.train, *taken.unlabelled)}
+        licences = tuple(sorted(terms))
         if self.accelerator.is_main_process:
             about = {"name": recipe.network.name, "options": options}
-            describe_run(self.out, self.table, about, data, taken, self.accelerator)
+            describe_run(
+                self.out, self.table, about, data, taken, self.accelerator, identity=identity, licences=licences
+            )
+        teacher = self._taught(model, pool, data) if model else None
         crops = Crops(sounds, trainee.frontend, recipe.crop, self._augmenter(rate))
         share = self.accelerator.process_index, self.accelerator.num_processes
 
         def lesson(name: str) -> Lesson:
             place = list(recipe.stage).index(name)
             key = (recipe.seed, place)
-            loader = Loader(everything, crops, prepare=trainee.prepare, key=key, workers=self.workers, share=share)
+            loader = Loader(pool, crops, prepare=trainee.prepare, key=key, workers=self.workers, share=share)
             stage = recipe.stage[name]
-            return Lesson(name, stage, everything, labelled, trainee, teacher, loader, recipe.seed)
+            return Lesson(name, stage, pool, labelled, trainee, teacher, loader, recipe.seed)
 
+        excluded: set[str] = set()
         for name in recipe.stage:  # a stage that cannot be had is refused now, not when those before it are done
-            lesson(name).loader.close()
+            excluded.update((asked := lesson(name)).excluded)
+            asked.loader.close()
         mask = with_options("mask", SpecAugment, recipe.mask) if recipe.mask else None
         trainer = Trainer(
             recipe,
@@ -198,8 +225,8 @@ class Run:
             self.save_seconds,
         )
         outcome = trainer.run()
-        excluded = tuple(sorted(trainer.excluded))
-        return Finished(recipe, network.cpu().eval(), taken, outcome, trainer.bad, excluded, self.out)
+        still = network.cpu().eval()
+        return Finished(recipe, still, taken, outcome, trainer.bad, tuple(sorted(excluded)), licences, self.out)
 
     def _tell_sides(self, taken: Parts, labelled: Items) -> None:
         """Who is heard."""
@@ -212,7 +239,12 @@ class Run:
         """The recipe's, with the number of speakers where the network asks for one."""
         name, options = self.recipe.network.name, dict(self.recipe.network.options)
         if "speakers" in signature(registered("network", name, NETWORKS)).parameters:
-            options.setdefault("speakers", speakers)
+            asked = options.setdefault("speakers", speakers)
+            losses = {one.loss for stage in self.recipe.stage.values() for one in stage.objectives}
+            if "cross-entropy" in losses and asked != speakers:
+                raise ConfigError(
+                    f"network.options.speakers is {asked}, but the data hold {speakers} voices; leave the option out"
+                )
         return options
 
     def _augmenter(self, rate: int) -> Augmenter | None:
@@ -229,17 +261,13 @@ class Run:
         noises, responses = (load_sounds(folder, rate) if folder else [] for folder in given.values())
         return Augmenter(augment_options(asked), rate, noises=noises, responses=responses)
 
-    def _teacher(self, items: Items, data: str) -> NDArray[np.float32] | None:
+    def _taught(self, teacher: Model, pool: Items, data: str) -> NDArray[np.float32]:
         """The teacher's answers, computed by the main process and read by the others."""
-        if not self.recipe.distils:
-            return None
-        teacher = load_model(self.recipe.teacher, detector=everything)
-        root, rate = self.sources.corpus.root, teacher.card.rate
-        sounds = Sounds(root, rate, cache_bytes=0)
+        sounds = Sounds(self.sources.corpus.root, teacher.card.rate, cache_bytes=0)
 
         def answers() -> NDArray[np.float32]:
             path = self.out / "teacher.npz"
-            return teacher_answers(items.items, teacher, sounds, path, identity=data, tell=self.watcher.teach)
+            return teacher_answers(pool.items, teacher, sounds, path, identity=data, tell=self.watcher.teach)
 
         if self.accelerator.is_main_process:
             self.watcher.say(f"teacher: {teacher.card.fingerprint}")

@@ -5,6 +5,7 @@ Knows: tables, kinds of values. Does not know: what a recipe holds.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -87,6 +88,7 @@ def _value(hint: Any, value: object, where: str) -> Any:
         return _plain(value, where)
     if hint is float and type(value) is int and abs(value) <= LARGEST:
         return float(value)
+    _finite(value, where)
     if type(value) is not hint:
         raise ConfigError(f"{where} must be {_NAMES[hint]}, got {value!r}")
     return value
@@ -98,9 +100,16 @@ def _plain(value: object, where: str) -> Any:
         return {key: _plain(one, f"{where}.{key}") for key, one in value.items()}
     if isinstance(value, list):
         return [_plain(one, where) for one in value]
+    _finite(value, where)
     if type(value) not in _NAMES:
         raise ConfigError(f"{where} must be a number, a text, true or false, or a list or table of them, got {value}")
     return value
+
+
+def _finite(value: object, where: str) -> None:
+    """Refuse what TOML calls a number and nobody can compute with."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{where} must be a finite number, got {value}")
 
 
 _NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}

@@ -73,7 +73,6 @@ class Trainer:
 
     Attributes:
         bad: utterances that could not be heard, and why.
-        excluded: speakers with a single item, who gave no positive.
     """
 
     recipe: Recipe
@@ -87,7 +86,6 @@ class Trainer:
     watch: Callable[[Moment], object] = lambda _: None
     save_seconds: float = SAVE_SECONDS
     bad: dict[str, str] = field(default_factory=dict)
-    excluded: set[str] = field(default_factory=set)
     _journal: Journal | None = None
 
     def run(self) -> Outcome:
@@ -129,7 +127,6 @@ class Trainer:
         seed = self.recipe.seed * 1_000 + list(self.recipe.stage).index(name)
         torch.manual_seed(seed)  # losses may have weights
         lesson = self.lessons(name)
-        self.excluded.update(lesson.excluded)
         learning = Learning(self.trainee, lesson, self.accelerator, self.mask, seed)
         progress = _Progress()
         if saved:

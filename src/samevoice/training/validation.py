@@ -73,11 +73,11 @@ class Validator:
                 f"validation.seconds is {settings.seconds:g}, which gives {have} frames, but the network takes at "
                 f"least {least}; make it longer"
             )
-        names = _evenly(manifest.speakers, settings.speakers_at_most)
+        names = evenly(manifest.speakers, settings.speakers_at_most)
         pieces: list[Piece] = []
         for name in names:
             own = cut_pieces((one for one in manifest if one.speaker == name), settings.seconds)
-            pieces += _evenly(own, PIECES_EACH)
+            pieces += evenly(own, PIECES_EACH)
         self._features: list[torch.Tensor] = []
         self.speakers: list[str] = []
         for piece in pieces:
@@ -126,7 +126,7 @@ class Validator:
         return Outcome(eer(targets, non_targets), targets, non_targets, found, tuple(self.speakers))
 
 
-def _evenly(things: Sequence[Thing], most: int) -> list[Thing]:
+def evenly(things: Sequence[Thing], most: int) -> list[Thing]:
     """At most so many of them, evenly spread."""
     if len(things) <= most:
         return list(things)
