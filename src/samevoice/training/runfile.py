@@ -58,8 +58,10 @@ def claimed(folder: Path, identity: str) -> Iterator[None]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ConfigError(f"{folder}: another training is at work there; wait for it, or stop it") from error
-        yield
-    (folder / ".lock").unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            (folder / ".lock").unlink(missing_ok=True)
 
 
 def identity_of(table: dict[str, Any], digest: str, files: Mapping[str, Path | None]) -> str:
