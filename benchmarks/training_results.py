@@ -106,9 +106,9 @@ def page(runs: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _data(runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """What the runs heard, in words; all of them must have heard the same people."""
+    """What the runs heard, in words; a recipe that needs longer utterances heard fewer people."""
     sides = [one["run"]["data"] for one in runs]
-    (speakers,) = {(one["train"]["speakers"], one["valid"]["speakers"], one["test"]["speakers"]) for one in sides}
+    speakers = [max(one[side]["speakers"] for one in sides) for side in ("train", "valid", "test")]
     hours = max(one["train"]["hours"] for one in sides)
     unlabelled = max(one["unlabelled"]["hours"] for one in sides)
     return {
@@ -158,6 +158,8 @@ def _tested(name: str, run: Mapping[str, Any]) -> Sequence[str]:
 def _ruled(name: str, run: Mapping[str, Any]) -> Iterable[Sequence[str]]:
     """Accuracies at each threshold."""
     for rule, measured in run["rules"].items():
+        if rule not in RULES:
+            continue
         title = f"**{RULES[rule]}**" if SEED_RULES.get(name) == rule else RULES[rule]
         positive, negative = (_interval(measured[f"{side}_accuracy"], 100, 1) for side in ("positive", "negative"))
         yield name, title, f"{measured['threshold']['value']:.3f}", positive, negative
