@@ -85,10 +85,17 @@ class Network:
     Args:
         name: of the network.
         options: its options; "speakers" is answered by the data.
+        momentum: share of each batch in the running statistics of batch normalisation; None leaves the network's own.
+            Keras' 0.01 needs some hundred steps before the network answers outside training as it does in training.
     """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    momentum: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.momentum is not None:
+            checked_number("network.momentum", self.momentum, above=0, high=1)
 
 
 @dataclass(frozen=True, slots=True)

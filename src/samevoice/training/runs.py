@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.sounds import Sounds
@@ -156,6 +157,10 @@ class Run:
         torch.manual_seed(recipe.seed)
         options = self._network_options(len(labelled.names))
         network = built(recipe.network.name, options)
+        if recipe.network.momentum is not None:
+            for layer in network.modules():
+                if isinstance(layer, _BatchNorm):
+                    layer.momentum = recipe.network.momentum
         if (least := network.frames or network.least_frames) > recipe.crop.frames:
             raise ConfigError(
                 f"crop.frames is {recipe.crop.frames}, but {recipe.network.name} takes at least {least}; enlarge it"
