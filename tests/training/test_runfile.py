@@ -20,6 +20,15 @@ def test_files_of_something_else_are_left_alone(tmp_path: Path) -> None:
         pass
 
 
+def test_a_run_that_was_refused_makes_room_and_one_that_began_does_not(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"identity": "of another"}))
+    with claimed(tmp_path, "a"):
+        pass
+    (tmp_path / "log.jsonl").write_text("{}\n")
+    with pytest.raises(ConfigError, match="choose another --out"), claimed(tmp_path, "a"):
+        pass
+
+
 def test_one_training_at_a_time(tmp_path: Path) -> None:
     refused = pytest.raises(ConfigError, match="another training is at work there")
     with claimed(tmp_path, "a"), refused, claimed(tmp_path, "a"):

@@ -206,3 +206,10 @@ def test_what_does_not_fit_is_told_before_the_work(corpus: Manifest, tmp_path: P
         with pytest.raises(kind, match=match):
             run(recipe(tmp_path, TRIPLETS, changes=(change,)), corpus, tmp_path / "run")()
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_recipe_sets_how_fast_batch_normalisation_forgets(corpus: Manifest, tmp_path: Path) -> None:
+    told = recipe(tmp_path, SOFTMAX.replace("steps = 24", "steps = 2"), changes=("network.momentum = 0.25",))
+    done = run(told, corpus, tmp_path / "run")()
+    found = {one.momentum for one in done.network.modules() if isinstance(one, torch.nn.BatchNorm2d)}
+    assert found == {0.25}

@@ -45,13 +45,15 @@ def claimed(folder: Path, identity: str) -> Iterator[None]:
     Raises:
         ConfigError: another training holds it, or it holds files that are not of this run.
     """
-    if not last_path(folder).exists() and any((folder / name).exists() for name in OURS):
+    found = [name for name in OURS if (folder / name).exists()]
+    if found and not last_path(folder).exists():
         try:
-            known = json.loads((folder / RUN).read_text(encoding="utf-8"))["identity"] == _digest(identity)
+            known = json.loads((folder / RUN).read_text(encoding="utf-8"))["identity"]
         except (OSError, ValueError, KeyError, TypeError):
-            known = False
-        if not known:
-            raise ConfigError(f"{folder}: holds files of something else, such as {RUN}; choose another --out")
+            known = None
+        began = found != [RUN]  # else it was refused before its first step, and another may take its place
+        if known is None or (began and known != _digest(identity)):
+            raise ConfigError(f"{folder}: holds files of something else, such as {found[0]}; choose another --out")
     with (folder / ".lock").open("w") as lock:
         try:
             if fcntl is not None:
