@@ -108,14 +108,16 @@ def page(runs: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _data(runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """What the runs heard, in words; a recipe that needs longer utterances heard fewer people."""
-    sides = [one["run"]["data"] for one in runs]
+    known = list(runs)
+    sides = [one["run"]["data"] for one in known]
+    tested = max(next(iter(one["rules"].values()))["speakers"] for one in known)
     speakers = [max(one[side]["speakers"] for one in sides) for side in ("train", "valid", "test")]
     hours = max(one["train"]["hours"] for one in sides)
     unlabelled = max(one["unlabelled"]["hours"] for one in sides)
     return {
         "train": f"{speakers[0]} speakers with {hours:.1f} h, and {unlabelled:.1f} h without speakers for distillation",
         "valid": f"{speakers[1]} other speakers",
-        "test": f"{speakers[2]} speakers (those whose utterance holds two pieces)",
+        "test": f"the {tested} of {speakers[2]} speakers whose utterance holds two pieces,",
     }
 
 
