@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from samevoice.audio.resample import QUALITY
 from samevoice.audio.waveform import Waveform
 from samevoice.speech.listening import listen
-from samevoice.speech.timeline import Segment, Timeline
 from samevoice.speech.vad import RATE, VoiceActivityDetector
 
 
@@ -46,12 +44,6 @@ def librispeech(folder: Path, split: str | None = None) -> list[Utterance]:
     chosen = [row for row in rows if split is None or row["split"] == split]
     utterances = [Utterance(folder / row["path"], row["speaker"], row["split"]) for row in chosen]
     return sorted(utterances, key=lambda utterance: utterance.path)
-
-
-def everything_is_speech(blocks: Iterable[Waveform]) -> Timeline:
-    """A detector that keeps the whole recording, to measure a model alone."""
-    extent = sum(block.duration for block in blocks)
-    return Timeline([Segment(0.0, extent)], extent)
 
 
 def pair_scores(

@@ -16,10 +16,11 @@ import numpy as np
 
 import samevoice as sv
 from benchmarks.conditions import Conditions
-from benchmarks.corpus import data_folder, everything_is_speech, librispeech, pair_scores, speech_pieces
+from benchmarks.corpus import data_folder, librispeech, pair_scores, speech_pieces
 from samevoice.evaluation.metrics import Array, cllr
 from samevoice.scoring.calibration import Calibration
 from samevoice.scoring.decision import DEFAULT_FAR, DIFFERENT_LLR, SAME_LLR
+from samevoice.speech.vad import everything
 from samevoice.verification import calibration_of
 
 SEED = 2  # not that of the fit
@@ -34,7 +35,7 @@ def main() -> None:
     utterances = librispeech(folder, "train")
     elsewhere = Conditions(folder, np.random.default_rng(SEED))
     detector = sv.load_detector()
-    model = sv.load_model(options.model, detector=everything_is_speech)
+    model = sv.load_model(options.model, detector=everything)
     calibration = calibration_of(model)
     if calibration is None:
         raise SystemExit(f"{options.model} has no calibration")

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 import samevoice as sv
-from benchmarks.corpus import data_folder, everything_is_speech, librispeech, pair_scores
+from benchmarks.corpus import data_folder, librispeech, pair_scores
 from samevoice.audio.decode import open_recording
 from samevoice.audio.resample import mix
 from samevoice.evaluation.metrics import eer
+from samevoice.speech.vad import everything
 
 
 def main() -> None:
@@ -29,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     utterances = librispeech(data_folder(options.data))
     models = {
-        "whole piece": sv.load_model(options.model, detector=everything_is_speech),
+        "whole piece": sv.load_model(options.model, detector=everything),
         "speech only": sv.load_model(options.model),
     }
     print(f"{models['whole piece'].card.fingerprint}, {len({u.speaker for u in utterances})} speakers")

@@ -18,10 +18,11 @@ import numpy as np
 
 import samevoice as sv
 from benchmarks.conditions import Conditions
-from benchmarks.corpus import data_folder, everything_is_speech, librispeech, pair_scores, speech_pieces
+from benchmarks.corpus import data_folder, librispeech, pair_scores, speech_pieces
 from samevoice.evaluation.metrics import cllr, eer
 from samevoice.models import zoo
 from samevoice.scoring.calibration import fit
+from samevoice.speech.vad import everything
 
 DURATIONS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 SEED = 1
@@ -39,7 +40,7 @@ def main() -> None:
     elsewhere = Conditions(folder, np.random.default_rng(SEED))
     speakers = sorted({utterance.speaker for utterance in utterances})
     detector = sv.load_detector()
-    model = sv.load_model(options.model, detector=everything_is_speech)
+    model = sv.load_model(options.model, detector=everything)
     scores, seconds, is_target = [], [], []
     for duration in DURATIONS:
         pieces, names = speech_pieces(utterances, duration, detector)

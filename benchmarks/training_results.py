@@ -135,7 +135,10 @@ def _machines(runs: Iterable[Mapping[str, Any]]) -> str:
         f"torch {one['run']['versions']['torch']}"
         for one in runs
     }
-    return f"Machine: {'; '.join(sorted(told))}. It did other work at the same time: minutes are upper bounds."
+    return (
+        f"Machine: {'; '.join(sorted(told))}. It did other work at the same time. Minutes are those of steps and "
+        "validations; a teacher hears the speech before them."
+    )
 
 
 def _learnt(name: str, run: Mapping[str, Any]) -> Sequence[str]:

@@ -19,9 +19,10 @@ from samevoice.evaluation.embedded import EmbeddedPieces, choose_pieces, embed_p
 from samevoice.evaluation.plots import check_picture, draw_det, draw_histograms
 from samevoice.evaluation.report import Evaluation
 from samevoice.evaluation.report import evaluate as measure
-from samevoice.evaluation.thresholds import DEFAULT_FAR, Rule, Threshold, fit, fixed
+from samevoice.evaluation.thresholds import Rule, Threshold, fit, fixed
 from samevoice.evaluation.trials import all_pairs
 from samevoice.options import checked_number
+from samevoice.scoring.decision import DEFAULT_FAR
 from samevoice.speech.vad import everything
 
 HISTOGRAMS, DET = "distances.png", "det.png"

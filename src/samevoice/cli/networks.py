@@ -11,6 +11,13 @@ from samevoice.cli.console import JsonOption, out, print_json
 TITLES = ("name", "input", "front end", "embedding", "parameters", "GFLOP per 3 s")
 
 
+def network_facts() -> list[dict[str, Any]]:
+    """Counted facts, kept as data: importing the networks themselves would need torch."""
+    text = files("samevoice").joinpath("networks", "facts.json").read_text(encoding="utf-8")
+    found: list[dict[str, Any]] = jsonlib.loads(text)
+    return found
+
+
 def networks(json: JsonOption = False) -> None:
     """Show the networks that can be trained: input, size of an embedding, parameters, operations for 3 s of sound.
 
@@ -18,9 +25,7 @@ def networks(json: JsonOption = False) -> None:
 
     Example: samevoice networks --json
     """
-    # Counted facts, kept as data: importing the networks themselves would need torch.
-    text = files("samevoice").joinpath("networks", "facts.json").read_text(encoding="utf-8")
-    found: list[dict[str, Any]] = jsonlib.loads(text)
+    found = network_facts()
     if json:
         print_json(found)
         return

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import os
 import time
 from importlib import import_module
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from samevoice.cli.console import JsonOption, err, out, print_json, warn
+from samevoice.cli.networks import network_facts
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.opening import open_corpus
 from samevoice.errors import ConfigError, DataError
@@ -36,9 +35,7 @@ def train(
     out_folder: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the run; an interrupted one is taken up again.")
     ] = None,
-    small: Annotated[
-        bool, typer.Option("--small", help="The recipe's profile for two cores and half an hour.")
-    ] = False,
+    small: Annotated[bool, typer.Option("--small", help="The recipe's short profile, meant for two cores.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="Show the shipped recipes and stop.")] = False,
     changes: Annotated[
         list[str] | None,
@@ -151,8 +148,7 @@ def _module(name: str) -> Any:
 def _list(json: bool) -> None:
     """The shipped recipes: what each trains, needs and gives."""
     recipes = {name: load_recipe(name)[0] for name in shipped()}
-    text = files("samevoice").joinpath("networks", "facts.json").read_text(encoding="utf-8")
-    facts = {one["name"]: one for one in jsonlib.loads(text)}
+    facts = {one["name"]: one for one in network_facts()}
     if json:
         print_json([_described(name, one) for name, one in recipes.items()])
         return

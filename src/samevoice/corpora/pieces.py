@@ -5,11 +5,14 @@ Knows: lengths. Does not know: sound.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from samevoice.corpora.manifest import Utterance
 from samevoice.options import checked_number
+
+Thing = TypeVar("Thing")
 
 SLACK = 1e-6  # seconds: what rounding in a manifest may cost
 
@@ -47,3 +50,15 @@ def cut_pieces(utterances: Iterable[Utterance], seconds: float | None) -> list[P
         for one in utterances
         for number in range(int((one.seconds + SLACK) / length))
     ]
+
+
+def evenly(things: Sequence[Thing], most: int) -> list[Thing]:
+    """At most so many of them, evenly spread.
+
+    Args:
+        things: any number of them.
+        most: at least 1.
+    """
+    if len(things) <= most:
+        return list(things)
+    return [things[number * len(things) // most] for number in range(most)]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from samevoice.audio.waveform import Waveform
 from samevoice.corpora.manifest import Manifest
-from samevoice.corpora.pieces import Piece, cut_pieces
+from samevoice.corpora.pieces import Piece, cut_pieces, evenly
 from samevoice.corpora.sounds import Sounds
 from samevoice.embedder import Model
 from samevoice.errors import DataError, SamevoiceError
@@ -80,7 +80,7 @@ def choose_pieces(
     length = "whole utterances" if seconds is None else f"pieces of {seconds:g} s"
     require_two([speaker for speaker, own in of.items() for _ in own], f"{where}, {length}")
     if per_speaker is not None:
-        of = {speaker: _spread(own, per_speaker) for speaker, own in of.items()}
+        of = {speaker: evenly(own, per_speaker) for speaker, own in of.items()}
     chosen = [piece for own in of.values() for piece in own]
     if len(chosen) > MAX_PIECES:
         raise DataError(
@@ -138,13 +138,6 @@ def embed_pieces(
             kept.append(piece)
     table = np.stack(vectors) if vectors else np.empty((0, model.card.dimension), dtype=np.float32)
     return EmbeddedPieces(table, tuple(kept), tuple(failures))
-
-
-def _spread(own: list[Piece], most: int) -> list[Piece]:
-    """At most so many, evenly spread."""
-    if len(own) <= most:
-        return own
-    return [own[number * len(own) // most] for number in range(most)]
 
 
 @dataclass(slots=True)

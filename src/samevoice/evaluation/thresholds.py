@@ -18,10 +18,10 @@ import numpy as np
 from samevoice.errors import ConfigError
 from samevoice.evaluation.metrics import Array, curve_of
 from samevoice.options import checked_number
+from samevoice.scoring.decision import DEFAULT_FAR
 
 MEDIAN_SHARE = 0.2  # of the way from the median of the same to that of different speakers
 SIGMAS = 3.0
-DEFAULT_FAR = 0.01
 MAX_FAR = 0.5
 
 

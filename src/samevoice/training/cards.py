@@ -16,19 +16,18 @@ from samevoice.training.runs import Finished
 LEAST_SPEECH = 0.5  # seconds, of a network that takes any length
 
 
-def card_of(run: Finished, name: str) -> ModelCard:
+def card_of(run: Finished) -> ModelCard:
     """What the model of a run says of itself; without calibration and fingerprint.
 
     Args:
         run: what was trained.
-        name: of the model.
     """
     spec = default_spec(run.network.frontend)
     frontend = build_frontend(spec)
     window, least = _window(run, frontend)
     listed = _plain("; ".join(run.licences))
     return ModelCard(
-        name=name,
+        name=run.recipe.name,
         kind="speaker-embedding",
         summary=_plain(run.recipe.summary),
         rate=spec.rate,

@@ -74,11 +74,10 @@ class Lesson:
     ) -> None:
         self.name, self.stage, self.loader = name, stage, loader
         self._trainee = trainee
-        self.labelled = len(labelled)
         self.positions = labelled.index.positions
         self.teacher = None if teacher is None else torch.from_numpy(teacher)
         self._stream = [zlib.crc32(name.encode()), seed]
-        self._others = np.arange(self.labelled, len(items))
+        self._others = np.arange(len(labelled), len(items))
         if teacher is not None:
             self._others = self._others[teacher[self._others].any(axis=1)]
         self.unlabelled = stage.unlabelled if len(self._others) else 0

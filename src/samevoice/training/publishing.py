@@ -21,6 +21,7 @@ import numpy as np
 
 from samevoice import __version__
 from samevoice.corpora.manifest import Manifest
+from samevoice.corpora.pieces import evenly
 from samevoice.embedder import Model, load_model
 from samevoice.errors import ConfigError
 from samevoice.evaluation import plots, thresholds
@@ -31,6 +32,7 @@ from samevoice.evaluation.trials import all_pairs
 from samevoice.export import export_model
 from samevoice.models.encoder import read_model, write_model
 from samevoice.scoring import calibration
+from samevoice.scoring.decision import DEFAULT_FAR
 from samevoice.speech.vad import everything
 from samevoice.training.cards import card_of
 from samevoice.training.checkpoint import last_path
@@ -40,7 +42,6 @@ from samevoice.training.journal import main_loss, read_journal, write_json
 from samevoice.training.recipe import Recipe
 from samevoice.training.runs import Finished
 from samevoice.training.triplets import TripletSampler
-from samevoice.training.validation import evenly
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,6 @@ RULES = {  # name in the result -> rule, and the false-accept rate that it asks 
     "three-sigma": (Rule.three_sigma, 0.0),
     "median": (Rule.median, 0.0),
 }
-USUAL_FAR = 0.01  # what `verify` tolerates unless it is told otherwise
 RATES = (0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.0025)
 SHORTER = 0.5  # of a validation piece: the second duration that is calibrated
 LONGEST_SHORTER = 0.8  # what hardly differs from the first duration tells nothing about the influence of length
@@ -64,12 +64,11 @@ PIECES_EACH = 20  # of a speaker, at most
 Say = Callable[[str], object]
 
 
-def publish(run: Finished, *, name: str | None = None, say: Say = logger.info) -> dict[str, Any]:
+def publish(run: Finished, *, say: Say = logger.info) -> dict[str, Any]:
     """Write model, result and pictures.
 
     Args:
         run: what was trained.
-        name: of the model; by default the recipe's.
         say: gets sentences on what is being done.
 
     Returns:
@@ -80,7 +79,7 @@ def publish(run: Finished, *, name: str | None = None, say: Say = logger.info) -
         DataError: validation or test hold too few pieces.
     """
     path = run.out / MODEL
-    card = card_of(run, name or run.recipe.name)
+    card = card_of(run)
     exported = export_model(run.network, card, path)
     say(f"{path}: {exported.card.fingerprint}, cosine to the network in torch {exported.cosine:.6f}")
     model = load_model(path, detector=everything)
@@ -175,7 +174,7 @@ def _calibrate(model: Model, run: Finished, path: Path, known: EmbeddedPieces, s
         return None
     card, graph = read_model(path)
     write_model(path, graph, replace(card, calibration=json.loads(json.dumps(fitted.to_json()))))
-    return [] if fitted.rates[-1] <= USUAL_FAR else ["--far", f"{fitted.rates[-1]:g}"]
+    return [] if fitted.rates[-1] <= DEFAULT_FAR else ["--far", f"{fitted.rates[-1]:g}"]
 
 
 def _thresholds(known: EmbeddedPieces) -> dict[str, thresholds.Threshold]:

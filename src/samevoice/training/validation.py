@@ -6,10 +6,9 @@ Knows: pieces, pairs. Does not know: when a training stops.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,15 +16,13 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from numpy.typing import NDArray
 
 from samevoice.corpora.manifest import Manifest
-from samevoice.corpora.pieces import Piece, cut_pieces
+from samevoice.corpora.pieces import Piece, cut_pieces, evenly
 from samevoice.corpora.sounds import Sounds
 from samevoice.errors import AudioError, ConfigError, DataError, ModelError
 from samevoice.evaluation.metrics import eer
 from samevoice.evaluation.trials import all_pairs
 from samevoice.training.recipe import Validation
 from samevoice.training.trainee import Trainee
-
-Thing = TypeVar("Thing")
 
 logger = logging.getLogger(__name__)
 
@@ -41,15 +38,11 @@ class Outcome:
         eer: equal error rate, a fraction.
         targets: cosines of pairs of one speaker.
         non_targets: cosines of pairs of two speakers.
-        vectors: unit vectors of the pieces, (n, d).
-        speakers: who speaks in each.
     """
 
     eer: float
     targets: NDArray[np.float64]
     non_targets: NDArray[np.float64]
-    vectors: NDArray[np.float32]
-    speakers: tuple[str, ...]
 
 
 class Validator:
@@ -123,11 +116,4 @@ class Validator:
             raise ModelError("the network answers NaN for validation speakers")
         trials = all_pairs(found, self.speakers)
         targets, non_targets = trials.scores[trials.is_target], trials.scores[~trials.is_target]
-        return Outcome(eer(targets, non_targets), targets, non_targets, found, tuple(self.speakers))
-
-
-def evenly(things: Sequence[Thing], most: int) -> list[Thing]:
-    """At most so many of them, evenly spread."""
-    if len(things) <= most:
-        return list(things)
-    return [things[int(place)] for place in np.linspace(0, len(things) - 1, most).round()]
+        return Outcome(eer(targets, non_targets), targets, non_targets)
