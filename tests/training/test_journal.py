@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,9 @@ def test_the_main_loss_is_that_of_the_first_objective() -> None:
 
 
 def test_a_folder_is_made_or_refused_at_once(tmp_path: Path) -> None:
-    prepare_folder(tmp_path / "a" / "b")
-    prepare_folder(tmp_path / "a" / "b")
+    with ThreadPoolExecutor(8) as pool:  # as several processes of one launcher do
+        list(pool.map(prepare_folder, [tmp_path / "a" / "b"] * 200))
+    assert list((tmp_path / "a" / "b").iterdir()) == []
     assert list((tmp_path / "a" / "b").iterdir()) == []
     (tmp_path / "file").write_text("")
     for name in ("file", "file/run"):

@@ -111,3 +111,14 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     assert [row["loss"] for row in two] == pytest.approx(losses, abs=1e-4)
     card, _ = read_model(tmp_path / "two" / "model.onnx")
     assert card.name == "tiny"
+
+
+@pytest.mark.slow
+def test_when_one_of_two_processes_is_refused_the_other_says_so(tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "model.onnx").write_text("somebody's")
+    line = command(recipe_file(tmp_path, TRIPLETS), "--data", voices(tmp_path / "voices"), "--out", tmp_path / "two")
+    first, second = in_two_processes(line)
+    assert (first.returncode, second.returncode) == (2, 2)
+    assert "holds files of something else" in first.stderr
+    assert "another process of this training has stopped" in second.stderr

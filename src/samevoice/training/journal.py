@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -30,8 +31,7 @@ def prepare_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(probe := folder / ".samevoice-probe", lambda stream: stream.write(b""))
-        probe.unlink()
+        tempfile.TemporaryFile(dir=folder).close()  # its name is its own: several processes may ask at once
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
 

@@ -17,7 +17,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import InitProcessGroupKwargs
 
-from samevoice.errors import ConfigError
+from samevoice.errors import ConfigError, ModelError
 from samevoice.evaluation import plots
 from samevoice.export import Exported, export_model
 from samevoice.models.encoder import read_model
@@ -97,7 +97,12 @@ def train(
         told = replace(told, step=_drawing(out, recipe, [told.step, *boards]))
     else:
         told = Watcher(say=lambda _: None)
-    finished = Run(recipe, table, sources, out, accelerator, workers, cache_bytes, told, save_seconds)()
+    try:
+        finished = Run(recipe, table, sources, out, accelerator, workers, cache_bytes, told, save_seconds)()
+    except RuntimeError as error:
+        if accelerator.num_processes == 1 or "closed by peer" not in str(error):
+            raise
+        raise ModelError("another process of this training has stopped; what it says is the reason") from error
     if not accelerator.is_main_process:
         return {}
     if (result := published(out, finished.parts)) is not None:
