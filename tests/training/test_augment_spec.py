@@ -12,12 +12,17 @@ from samevoice.errors import ConfigError, ModelError
 from samevoice.training.augment.spec import SpecAugment
 
 
+def generators(seed: int, batch: int) -> list[np.random.Generator]:
+    """One for each clip."""
+    return [np.random.default_rng([seed, place]) for place in range(batch)]
+
+
 def masked(
     spec: SpecAugment, batch: int, frames: int, bands: int, seed: int, lengths: list[int] | None
 ) -> torch.Tensor:
     """Where features of ones became 0."""
     features = torch.ones(batch, frames, bands)
-    result = spec(features, None if lengths is None else torch.tensor(lengths), np.random.default_rng(seed))
+    result = spec(features, None if lengths is None else torch.tensor(lengths), generators(seed, batch))
     assert bool((features == 1).all())
     assert set(result.flatten().tolist()) <= {0.0, 1.0}
     return result == 0
@@ -75,11 +80,13 @@ def test_each_clip_gets_its_own_masks_and_equal_seeds_the_same() -> None:
     assert torch.equal(first, masked(spec, 8, 200, 80, 1, None))
     assert not torch.equal(first, masked(spec, 8, 200, 80, 2, None))
     assert len({tuple(clip.flatten().tolist()) for clip in first}) == 8
+    alone = spec(torch.ones(3, 200, 80), None, generators(1, 8)[2:5])
+    assert torch.equal(alone == 0, first[2:5])  # a share of the batch gets what it had in the whole
 
 
 def test_gradients_and_values_pass_where_nothing_is_masked() -> None:
     features = torch.randn(2, 30, 10, requires_grad=True)
-    result = SpecAugment(2, 5, 1, 3)(features, None, np.random.default_rng(0))
+    result = SpecAugment(2, 5, 1, 3)(features, None, generators(0, 2))
     result.sum().backward()  # type: ignore[no-untyped-call]
     assert features.grad is not None
     assert torch.equal(features.grad == 0, result == 0)
@@ -90,8 +97,9 @@ def test_what_does_not_fit_is_refused() -> None:
     for bad in (-1, 1.5, True):
         with pytest.raises(ConfigError, match=r"mask\.band_width must be a whole number"):
             SpecAugment(band_width=bad)  # type: ignore[arg-type]
-    random = np.random.default_rng(0)
-    with pytest.raises(ModelError, match=r"got \(3, 4\) and None"):
-        SpecAugment()(torch.ones(3, 4), None, random)
-    with pytest.raises(ModelError, match=r"got \(3, 4, 5\) and \(2,\)"):
-        SpecAugment()(torch.ones(3, 4, 5), torch.ones(2), random)
+    with pytest.raises(ModelError, match=r"got \(3, 4\), None and 3"):
+        SpecAugment()(torch.ones(3, 4), None, generators(0, 3))
+    with pytest.raises(ModelError, match=r"got \(3, 4, 5\), \(2,\) and 3"):
+        SpecAugment()(torch.ones(3, 4, 5), torch.ones(2), generators(0, 3))
+    with pytest.raises(ModelError, match=r"got \(3, 4, 5\), None and 2"):
+        SpecAugment()(torch.ones(3, 4, 5), None, generators(0, 2))

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from runmakers import SOFTMAX, TRIPLETS, command, in_two_processes, parted, recipe_file, rows_of, run, voices
+from runmakers import (
+    AUGMENT,
+    MINED,
+    SOFTMAX,
+    TRIPLETS,
+    command,
+    in_two_processes,
+    parted,
+    recipe_file,
+    rows_of,
+    run,
+    voices,
+)
 from torch import nn
 
 from samevoice.corpora.storage import save_manifest
@@ -58,6 +71,7 @@ def network() -> nn.Module:
 
 
 def test_batch_normalisation_and_gradients_are_those_of_the_joined_batch(tmp_path: Path) -> None:
+    torch.manual_seed(1)
     images = 3 * torch.randn(6, 2, 8, 7) + torch.arange(6).reshape(6, 1, 1, 1)
     torch.save(images, tmp_path / "images")
     torch.save(network(), tmp_path / "network")
@@ -71,13 +85,14 @@ def test_batch_normalisation_and_gradients_are_those_of_the_joined_batch(tmp_pat
     assert joined.grad is not None
     gradients = {name: one.grad for name, one in alone.named_parameters() if one.grad is not None}
     assert float(gradients["0.weight"].abs().max()) > 1e-3
+    small = 1e-4 * float(joined.grad.abs().max())
     for rank in (0, 1):
         found = torch.load(tmp_path / f"found{rank}")
         torch.testing.assert_close(found["answers"], answers.detach(), rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(found["state"], alone.state_dict(), rtol=1e-5, atol=1e-6)
         torch.testing.assert_close(found["gradients"], gradients, rtol=1e-4, atol=1e-5)
         # what a row's owner gets is the sum over both copies of the loss; averaging the weights' gradients undoes it
-        torch.testing.assert_close(found["mine"] / 2, joined.grad[3 * rank : 3 * rank + 3], rtol=1e-4, atol=1e-7)
+        torch.testing.assert_close(found["mine"] / 2, joined.grad[3 * rank : 3 * rank + 3], rtol=1e-4, atol=small)
 
 
 def test_the_shared_one_takes_over_names_and_answers() -> None:
@@ -90,14 +105,14 @@ def test_the_shared_one_takes_over_names_and_answers() -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [(SOFTMAX, TRIPLETS, AUGMENT), (MINED,)], ids=["two stages, augmented", "mined"])
+def test_two_processes_give_the_losses_of_one(asked: tuple[str, ...], tmp_path: Path) -> None:
     corpus = parted(voices(tmp_path / "voices"), dev=2, test=2)
     save_manifest(corpus, tmp_path / "voices" / "manifest.jsonl")
-    parts = [stage.replace("validate_every = ", "validate_every = 10") for stage in (SOFTMAX, TRIPLETS)]
-    changed = (
-        recipe_file(tmp_path, *parts).read_text().replace("steps = 16", "steps = 8").replace("steps = 24", "steps = 8")
-    )
-    (path := tmp_path / "tiny.toml").write_text(changed)
+    text = (path := recipe_file(tmp_path, *asked)).read_text()
+    text = re.sub(r"\nsteps = \d+", "\nsteps = 8", text).replace("validate_every = ", "validate_every = 10")
+    # Hinges let the last digits of a sum grow from step to step; slow steps leave them small enough to compare.
+    path.write_text(text.replace("lr = 1e-3", "lr = 1e-4").replace("lr = 1e-2", "lr = 1e-3"))
     line = command(path, "--data", tmp_path / "voices", "--out", tmp_path / "two")
     first, second = in_two_processes(line)
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
@@ -107,7 +122,7 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     one, two = ([row for row in rows_of(tmp_path / name) if "loss" in row] for name in ("one", "two"))
     assert [(row["stage"], row["step"]) for row in one] == [(row["stage"], row["step"]) for row in two]
     losses = [row["loss"] for row in one]
-    assert len(set(losses)) == 16
+    assert len(set(losses)) == len(losses) == 8 * len({row["stage"] for row in one})
     assert [row["loss"] for row in two] == pytest.approx(losses, abs=1e-4)
     card, _ = read_model(tmp_path / "two" / "model.onnx")
     assert card.name == "tiny"

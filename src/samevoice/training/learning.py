@@ -152,8 +152,10 @@ class Learning:
         """The weighted sum of all objectives over the rows of all processes, and each of them by name."""
         features, lengths = self._features(batch)
         if self.mask:
-            share = self.accelerator.process_index
-            features = self.mask(features, lengths, np.random.default_rng([self._seed, self.step, share]))
+            first = self.accelerator.process_index * len(features)  # in the whole batch: shares change no mask
+            places = range(first, first + len(features))
+            random = [np.random.default_rng([self._seed, self.step, place]) for place in places]
+            features = self.mask(features, lengths, random)
         rows = gathered(torch.from_numpy(batch.rows).to(features.device))
         count = len(rows) - self.lesson.unlabelled
         labels = self._labels[rows[:count]]

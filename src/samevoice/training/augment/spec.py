@@ -7,6 +7,8 @@ Source: Park et al., "SpecAugment: A Simple Data Augmentation Method for Automat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -39,13 +41,13 @@ class SpecAugment:
         self.band_masks = checked_size("mask.band_masks", band_masks, 0, 100)
         self.band_width = checked_size("mask.band_width", band_width, 0)
 
-    def __call__(self, features: Tensor, lengths: Tensor | None, random: np.random.Generator) -> Tensor:
+    def __call__(self, features: Tensor, lengths: Tensor | None, random: Sequence[np.random.Generator]) -> Tensor:
         """The features with some of them set to 0.
 
         Args:
             features: shape (batch, frames, bands); left as they are.
             lengths: frames of each clip that are not filling, shape (batch,); None where all are.
-            random: draws the masks.
+            random: draws the masks, one for each clip, so that a clip's masks do not hang on its neighbours.
 
         Returns:
             Shape (batch, frames, bands), on the device of the features.
@@ -53,16 +55,18 @@ class SpecAugment:
         Raises:
             ModelError: the shapes do not fit.
         """
-        if features.ndim != 3 or (lengths is not None and lengths.shape != features.shape[:1]):
+        fitting = lengths is None or lengths.shape == features.shape[:1]
+        if features.ndim != 3 or not fitting or len(random) != len(features):
             sizes = None if lengths is None else tuple(lengths.shape)
             raise ModelError(
-                "SpecAugment needs features of shape (batch, frames, bands) and lengths of shape (batch,), got "
-                f"{tuple(features.shape)} and {sizes}"
+                "SpecAugment needs features of shape (batch, frames, bands), lengths of shape (batch,) and batch "
+                f"generators, got {tuple(features.shape)}, {sizes} and {len(random)}"
             )
         batch, frames, bands = features.shape
         counts = [frames] * batch if lengths is None else [min(int(one), frames) for one in lengths.tolist()]
-        times = np.stack([_hidden(frames, count, self.time_masks, self.time_width, random) for count in counts])
-        heights = np.stack([_hidden(bands, bands, self.band_masks, self.band_width, random) for _ in counts])
+        drawn = list(zip(counts, random, strict=True))
+        times = np.stack([_hidden(frames, count, self.time_masks, self.time_width, own) for count, own in drawn])
+        heights = np.stack([_hidden(bands, bands, self.band_masks, self.band_width, own) for _, own in drawn])
         hidden = torch.from_numpy(times[:, :, None] | heights[:, None, :])
         return features.masked_fill(hidden.to(features.device), 0.0)
 
