@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 
 from samevoice.audio.resample import QUALITY
 from samevoice.audio.waveform import Waveform
+from samevoice.corpora.pieces import evenly
 from samevoice.speech.listening import listen
 from samevoice.speech.vad import RATE, VoiceActivityDetector
+
+LENGTHS = (("halves", None), ("3 s", 3.0), ("2 s", 2.0), ("1 s", 1.0))  # of speech that is compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,16 @@ def pair_scores(
 
 
 def speech_pieces(
-    utterances: list[Utterance], seconds: float, detector: VoiceActivityDetector
+    utterances: list[Utterance], seconds: float | None, detector: VoiceActivityDetector, most: int | None = None
 ) -> tuple[list[Waveform], list[str]]:
-    """Non-overlapping pieces holding so many seconds of speech (pauses cut out), and their speakers."""
+    """Non-overlapping pieces of speech (pauses cut out), and their speakers.
+
+    Args:
+        utterances: of any speakers.
+        seconds: of speech in a piece; None for both halves of all there is.
+        detector: finds the speech.
+        most: of one utterance, evenly chosen; None for all.
+    """
     pieces: list[Waveform] = []
     speakers: list[str] = []
     for utterance in utterances:
@@ -66,8 +76,9 @@ def speech_pieces(
         whole = np.concatenate([block.samples for block in heard.blocks(QUALITY)])
         cuts = [(round(part.start * RATE), round(part.end * RATE)) for part in heard.speech]
         speech = np.concatenate([np.empty(0, np.float32), *(whole[first:last] for first, last in cuts)])
-        size = round(seconds * RATE)
-        for start in range(0, len(speech) - size + 1, size):
-            pieces.append(Waveform(speech[start : start + size], RATE))
-            speakers.append(utterance.speaker)
+        size = len(speech) // 2 if seconds is None else round(seconds * RATE)
+        starts = range(0, len(speech) - size + 1, size)
+        chosen = evenly(starts, len(starts) if most is None else most)
+        pieces += [Waveform(speech[start : start + size], RATE) for start in chosen]
+        speakers += [utterance.speaker] * len(chosen)
     return pieces, speakers

@@ -2,7 +2,8 @@
 
 A cosine of 0.4 means much between two recordings of ten seconds and little between two of one second. The
 calibration is a logistic regression on the cosine, the logarithm of the shorter duration and their product;
-beside it stands a table of thresholds at stated false-accept rates, counted on the same development trials.
+beside it stands a table of thresholds at stated false-accept rates, bounded for other people than those of the
+development trials (`bounds`), and the cosines that most target trials reach.
 
 Knows: scores, durations, false-accept rates. Does not know: audio, models, verdicts.
 Source: Brummer and du Preez, "Application-independent evaluation of speaker detection", Computer Speech and
@@ -20,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.errors import ConfigError, ModelError
+from samevoice.scoring.bounds import Speakers, bounded_thresholds, count_pairs, least_rate, pairs_needed
 
 Array = NDArray[np.float64]
 
 MAX_LLR = 50.0  # beyond what any number of trials could show
-RULE_OF_THREE = 3.0  # no error among n independent trials bounds the rate by 3 / n with 95 % confidence
+MOST = 0.9  # of the target trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Calibration:
         durations: seconds of speech on the shorter side for the columns of `thresholds`, ascending.
         rates: false-accept rates for the rows of `thresholds`, descending, as fractions.
         thresholds: lowest cosine accepted, by rate and duration.
+        reached: cosine that nine of ten target trials reach, by duration; empty where that was not measured.
         speaker_pairs: pairs of different speakers in the trials: the independent evidence on false accepts.
         trials: (target, non-target) trials fitted on.
         source: where the trials came from and what they cannot tell, for people.
@@ -54,10 +57,12 @@ class Calibration:
     speaker_pairs: int
     trials: tuple[int, int]
     source: str
+    reached: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse tables that no fit could have made."""
-        numbers = np.array([*self.weights, self.max_llr, *self.durations, *self.rates, *np.ravel(self.thresholds)])
+        table = [*np.ravel(self.thresholds), *self.reached]
+        numbers = np.array([*self.weights, self.max_llr, *self.durations, *self.rates, *table])
         if not np.isfinite(numbers).all() or not 0 < self.max_llr <= MAX_LLR:
             raise ValueError("a number is not finite, or max_llr is out of range")
         if not self.durations or self.durations[0] <= 0 or (np.diff(self.durations) <= 0).any():
@@ -66,6 +71,8 @@ class Calibration:
             raise ValueError("the rates are not fractions in descending order")
         if [len(row) for row in self.thresholds] != [len(self.durations)] * len(self.rates):
             raise ValueError("the table of thresholds does not fit the rates and durations")
+        if len(self.reached) not in (0, len(self.durations)):
+            raise ValueError("the cosines reached do not fit the durations")
         if (self.weights[1] + self.weights[3] * np.log(self.durations) <= 0).any():
             raise ValueError("the llr does not grow with the cosine; the scores do not separate same from different")
 
@@ -78,9 +85,14 @@ class Calibration:
         """
         return float(self.llrs(np.array([score]), seconds)[0])
 
-    def llrs(self, scores: Array, seconds: float) -> Array:
-        """The same for many scores with one duration, shape (n,) to (n,)."""
-        terms = _terms(scores, np.full(len(scores), self._clip(seconds)))
+    def llrs(self, scores: Array, seconds: float | Array) -> Array:
+        """The same for many scores, shape (n,) to (n,).
+
+        Args:
+            scores: cosines, shape (n,).
+            seconds: of all, or of each, shape (n,).
+        """
+        terms = _terms(scores, np.broadcast_to(np.clip(seconds, self.durations[0], self.durations[-1]), scores.shape))
         found: Array = np.clip(terms @ np.array(self.weights), -self.max_llr, self.max_llr)
         return found
 
@@ -95,11 +107,10 @@ class Calibration:
             ConfigError: the calibration trials cannot support so low a rate, or the rate is too high to mean anything.
         """
         if not self.rates[-1] <= rate <= self.rates[0]:
-            needed = math.ceil(RULE_OF_THREE / max(rate, 1e-12)) if rate > 0 else None
             raise ConfigError(
                 f"a false-accept rate of {rate:g} is outside {self.rates[-1]:g} to {self.rates[0]:g}: this model was "
                 f"calibrated on {self.speaker_pairs:,} speaker pairs"
-                + (f", and {rate:g} needs at least {needed:,}" if needed and rate < self.rates[-1] else "")
+                + (f", and {rate:g} needs at least {pairs_needed(rate):,}" if 0 < rate < self.rates[-1] else "")
             )
         by_rate = [np.interp(np.log(self._clip(seconds)), np.log(self.durations), row) for row in self.thresholds]
         return float(np.interp(-math.log(rate), -np.log(self.rates), by_rate))
@@ -109,6 +120,18 @@ class Calibration:
         bias, slope, log_bias, log_slope = self.weights
         log = math.log(self._clip(seconds))
         return (llr - bias - log_bias * log) / (slope + log_slope * log)
+
+    def lasting(self, rate: float, llr: float) -> float | None:
+        """Seconds of speech from which on nine of ten target trials are accepted; None where no duration does.
+
+        Args:
+            rate: false-accept rate that is tolerated, as for `threshold`.
+            llr: evidence that is asked for beside it.
+        """
+        for seconds, cosine in zip(self.durations, self.reached, strict=False):  # nothing is reached where unmeasured
+            if cosine >= max(self.threshold(rate, seconds), self.crossing(llr, seconds)):
+                return seconds
+        return None
 
     def _clip(self, seconds: float) -> float:
         """Durations beyond the calibrated ones are treated like the nearest."""
@@ -146,6 +169,7 @@ class Calibration:
                 speaker_pairs=int(cast("int", data["speaker_pairs"])),
                 trials=(targets, non_targets),
                 source=str(data["source"]),
+                reached=tuple(float(value) for value in cast("Sequence[float]", data["reached"])),
             )
         except (TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"the card's calibration cannot be read ({error}); pull the model again") from error
@@ -155,9 +179,9 @@ def fit(
     scores: Array,
     seconds: Array,
     is_target: NDArray[np.bool_],
+    speakers: tuple[Speakers, Speakers],
     *,
     rates: Sequence[float],
-    speaker_pairs: int,
     source: str,
 ) -> Calibration:
     """Fit a calibration on development trials at several durations.
@@ -168,8 +192,9 @@ def fit(
         scores: cosines, shape (n,).
         seconds: of speech on the shorter side, shape (n,), few distinct values.
         is_target: whether one speaker spoke both, shape (n,).
-        rates: false-accept rates to tabulate, as fractions; those below 3 / `speaker_pairs` are left out.
-        speaker_pairs: pairs of different speakers among the non-targets.
+        speakers: number of the speaker on either side, each shape (n,).
+        rates: false-accept rates to tabulate, as fractions; those that the pairs of speakers cannot support (rule of
+            three) are left out.
         source: what the card should say about the trials.
 
     Raises:
@@ -187,19 +212,26 @@ def fit(
                 raise ValueError(f"no {'target' if side is is_target else 'non-target'} trials at {duration:g} s")
             importance[chosen] = 1.0 / chosen.sum()
     weights = logistic_regression(_terms(scores, seconds), is_target, importance / importance.sum())
-    supported = sorted((rate for rate in rates if rate >= RULE_OF_THREE / speaker_pairs), reverse=True)
+    first, second = speakers
+    pairs = count_pairs(first[~is_target], second[~is_target])
+    supported = sorted((rate for rate in rates if rate >= least_rate(pairs)), reverse=True)
     if not supported:
-        raise ValueError(f"{speaker_pairs} speaker pairs support none of the rates; give higher ones")
-    impostors = [np.sort(scores[~is_target & (seconds == duration)]) for duration in durations]
+        raise ValueError(f"{pairs} speaker pairs support none of the rates; give higher ones")
+    columns = []
+    for duration in durations:
+        chosen = ~is_target & (seconds == duration)
+        columns.append(bounded_thresholds(scores[chosen], first[chosen], second[chosen], supported))
+    reached = [np.quantile(scores[is_target & (seconds == duration)], 1 - MOST) for duration in durations]
     return Calibration(
         weights=(float(weights[0]), float(weights[1]), float(weights[2]), float(weights[3])),
-        max_llr=math.log(speaker_pairs),
+        max_llr=math.log(pairs),
         durations=tuple(durations.tolist()),
         rates=tuple(supported),
-        thresholds=tuple(tuple(_exceeded_by(column, rate) for column in impostors) for rate in supported),
-        speaker_pairs=speaker_pairs,
+        thresholds=tuple(zip(*columns, strict=True)),
+        speaker_pairs=pairs,
         trials=(int(is_target.sum()), int((~is_target).sum())),
         source=source,
+        reached=tuple(float(one) for one in reached),
     )
 
 
@@ -239,9 +271,3 @@ def _terms(scores: Array, seconds: Array) -> Array:
     """The columns 1, s, ln d, s ln d."""
     logs = np.log(seconds)
     return np.stack([np.ones_like(scores), scores, logs, scores * logs], axis=1)
-
-
-def _exceeded_by(ascending: Array, rate: float) -> float:
-    """The smallest cosine that at most a fraction `rate` of the sorted scores reach."""
-    allowed = math.floor(rate * len(ascending) + 1e-9)
-    return float(np.nextafter(ascending[-1 - allowed], 2.0)) if allowed < len(ascending) else -1.0

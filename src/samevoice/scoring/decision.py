@@ -19,7 +19,8 @@ DEFAULT_PRIOR = 0.5
 # A false "same" lets a stranger in, a false "different" asks for another try: so they need unequal evidence.
 SAME_LLR = math.log(19.0)  # nineteen to one: 95 % at even odds
 DIFFERENT_LLR = -math.log(4.0)  # four to one: 20 % at even odds
-SHORT_SECONDS = 3.0  # with less speech than this, more speech is the first advice
+SHORT_SECONDS = 3.0  # with less speech than this, more speech is the first advice, where nothing better is known
+LEAST_MORE = 0.1  # seconds; less than this is not asked for
 
 SENTENCES: dict[Verdict, str] = {"same": "Same person", "different": "Different people", "unsure": "Cannot tell"}
 
@@ -36,9 +37,13 @@ class Decision:
         probability: of one speaker, at the stated prior; None for a model without calibration.
         threshold: lowest cosine that would be "same" here: the higher of the one that the tolerated false-accept rate
             asks for and the one where evidence reaches nineteen to one; None where nothing was scored.
-        far: the false-accept rate that was tolerated; None when the caller gave the threshold.
+        far: the false-accept rate that was tolerated, which the threshold keeps with 95 % confidence for other people
+            like those of the calibration; None when the caller gave the threshold.
+        impostor_pairs: how many pairs of different speakers that rate stands on; None like `far`.
         prior: probability of one speaker before listening.
         speech: seconds of speech in the first and the second recording.
+        more_speech: seconds that the shorter recording lacks for a verdict, as far as known; None where more of it is
+            not known to help.
         reason: why this verdict, in a few words.
         model: fingerprint of the model.
         warnings: what about the recordings could mislead.
@@ -55,6 +60,8 @@ class Decision:
     reason: str
     model: str
     warnings: tuple[str, ...] = ()
+    impostor_pairs: int | None = None
+    more_speech: float | None = None
 
     def __str__(self) -> str:
         """One clear sentence."""
@@ -83,7 +90,8 @@ def decide(
         speech: seconds of speech on both sides.
         calibration: the model's; None needs a `threshold`.
         model: fingerprint to put on record.
-        far: tolerated false-accept rate as a fraction; 0.01 when neither this nor a threshold is given.
+        far: tolerated false-accept rate as a fraction; when neither this nor a threshold is given 0.01, or the lowest
+            rate above it that the calibration supports.
         threshold: a cosine that alone decides, without "unsure".
         prior: probability of one speaker before listening, in (0, 1).
         warnings: to put on record.
@@ -106,11 +114,25 @@ def decide(
         return Decision(verdict, score, llr, probability, threshold, None, prior, speech, reason, model, warnings)
     calibration = _required(calibration, model)
     llr = calibration.llr(score, seconds)
-    rate = DEFAULT_FAR if far is None else far
+    rate = _tolerated(calibration, far)
     cut = max(calibration.threshold(rate, seconds), calibration.crossing(SAME_LLR, seconds))
     verdict = "same" if score >= cut else "different" if llr <= DIFFERENT_LLR else "unsure"
-    reason = _reason(verdict, llr, rate, seconds)
-    return Decision(verdict, score, llr, posterior(llr, prior), cut, rate, prior, speech, reason, model, warnings)
+    more = _more_speech(calibration, rate, seconds) if verdict == "unsure" else None
+    return Decision(
+        verdict=verdict,
+        score=score,
+        llr=llr,
+        probability=posterior(llr, prior),
+        threshold=cut,
+        far=rate,
+        prior=prior,
+        speech=speech,
+        reason=_reason(verdict, llr, rate, seconds, more),
+        model=model,
+        warnings=warnings,
+        impostor_pairs=calibration.speaker_pairs,
+        more_speech=more,
+    )
 
 
 def undecided(
@@ -143,7 +165,7 @@ def check_options(
         raise ConfigError(f"a prior of {prior:g} is no probability; give a value between 0 and 1")
     if threshold is None:
         calibration = _required(calibration, model)
-        calibration.threshold(DEFAULT_FAR if far is None else far, 1.0)
+        calibration.threshold(_tolerated(calibration, far), 1.0)
 
 
 def _required(calibration: Calibration | None, model: str) -> Calibration:
@@ -153,13 +175,24 @@ def _required(calibration: Calibration | None, model: str) -> Calibration:
     return calibration
 
 
+def _tolerated(calibration: Calibration, far: float | None) -> float:
+    """The rate asked for; else the usual one, or the lowest that few calibration trials can support."""
+    return max(DEFAULT_FAR, calibration.rates[-1]) if far is None else far
+
+
+def _more_speech(calibration: Calibration, far: float, seconds: float) -> float | None:
+    """Seconds up to where nine of ten recordings of one speaker are recognised."""
+    enough = calibration.lasting(far, SAME_LLR) if calibration.reached else SHORT_SECONDS
+    return None if enough is None or enough <= seconds else max(enough - seconds, LEAST_MORE)
+
+
 def posterior(llr: float, prior: float) -> float:
     """Probability of one speaker after the evidence: sigmoid(llr + ln(prior / (1 - prior)))."""
     odds = llr + math.log(prior / (1 - prior))
     return 1 / (1 + math.exp(-odds)) if odds >= 0 else math.exp(odds) / (1 + math.exp(odds))
 
 
-def _reason(verdict: Verdict, llr: float, far: float, seconds: float) -> str:
+def _reason(verdict: Verdict, llr: float, far: float, seconds: float, more: float | None) -> str:
     """Why this verdict, in words."""
     if verdict == "same":
         return f"the evidence is {odds(llr)} for one speaker; at most {100 * far:g} % of strangers would pass"
@@ -168,9 +201,8 @@ def _reason(verdict: Verdict, llr: float, far: float, seconds: float) -> str:
     weak = f"the evidence is weak ({odds(abs(llr))} for {'one speaker' if llr >= 0 else 'two speakers'})"
     if llr >= SAME_LLR:
         weak = f"the evidence is {odds(llr)} for one speaker, but more than {100 * far:g} % of strangers would pass"
-    if seconds < SHORT_SECONDS:
-        missing = max(SHORT_SECONDS - seconds, 0.1)
-        return f"{weak}; the shorter recording has {seconds:.1f} s of speech, {missing:.1f} s more would help"
+    if more is not None:
+        return f"{weak}; the shorter recording has {seconds:.1f} s of speech, {more:.1f} s more would help"
     return f"{weak}; a further recording would help"
 
 

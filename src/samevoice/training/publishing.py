@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from samevoice import __version__
 from samevoice.corpora.manifest import Manifest
@@ -28,11 +29,10 @@ from samevoice.evaluation import plots, thresholds
 from samevoice.evaluation.embedded import MAX_PIECES, EmbeddedPieces, choose_pieces, embed_pieces
 from samevoice.evaluation.report import evaluate_at
 from samevoice.evaluation.thresholds import Rule
-from samevoice.evaluation.trials import all_pairs
+from samevoice.evaluation.trials import Trials, all_pairs
 from samevoice.export import export_model
 from samevoice.models.encoder import read_model, write_model
 from samevoice.scoring import calibration
-from samevoice.scoring.decision import DEFAULT_FAR
 from samevoice.speech.vad import everything
 from samevoice.training.cards import card_of
 from samevoice.training.checkpoint import last_path
@@ -87,9 +87,8 @@ def publish(run: Finished, *, say: Say = logger.info) -> dict[str, Any]:
     say("comparing validation speakers, to calibrate and to set thresholds")
     known = _embedded(model, run.parts.valid, run.recipe, seconds)
     fitted = _thresholds(known)
-    options = _calibrate(model, run, path, known, say)
-    if options is None:
-        options = ["--threshold", f"{fitted['eer'].value:.3f}"]
+    calibrated = _calibrate(model, run, path, known, say)
+    options = [] if calibrated else ["--threshold", f"{fitted['eer'].value:.3f}"]
     tested = run.parts.test if len(run.parts.test) else None
     unseen = _embedded(model, tested, run.recipe, seconds) if tested else known
     say(
@@ -148,8 +147,8 @@ def _embedded(model: Model, side: Manifest, recipe: Recipe, seconds: float) -> E
     return embed_pieces(model, side, choose_pieces(some, seconds=seconds, per_speaker=each))
 
 
-def _calibrate(model: Model, run: Finished, path: Path, known: EmbeddedPieces, say: Say) -> list[str] | None:
-    """Fit the card's calibration on validation speakers; what `verify` needs to use it, None if there is none."""
+def _calibrate(model: Model, run: Finished, path: Path, known: EmbeddedPieces, say: Say) -> bool:
+    """Fit the card's calibration on validation speakers; whether that could be done."""
     seconds = run.recipe.validation.seconds
     found = {seconds: known}
     least = max(model.card.min_speech + ROUNDING, SHORTER * seconds)
@@ -166,15 +165,23 @@ def _calibrate(model: Model, run: Finished, path: Path, known: EmbeddedPieces, s
         "pieces of one session are easy positives, and these speakers chose the weights: evidence may be overstated. "
         "Calibrate on recordings of your own."
     )
-    pairs = speakers * (speakers - 1) // 2
     try:
-        fitted = calibration.fit(scores, durations, is_target, rates=RATES, speaker_pairs=pairs, source=source)
+        fitted = calibration.fit(scores, durations, is_target, _sides(trials.values()), rates=RATES, source=source)
     except ValueError as error:
         say(f"the model has no calibration ({error}); give verify a --threshold")
-        return None
+        return False
     card, graph = read_model(path)
     write_model(path, graph, replace(card, calibration=json.loads(json.dumps(fitted.to_json()))))
-    return [] if fitted.rates[-1] <= DEFAULT_FAR else ["--far", f"{fitted.rates[-1]:g}"]
+    return True
+
+
+def _sides(several: Iterable[Trials]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Who speaks on either side of several sets of trials, numbered alike in all of them."""
+    named = [(np.array(one.names)[one.voices], one) for one in several]
+    first = np.concatenate([rows[one.first] for rows, one in named])
+    second = np.concatenate([rows[one.second] for rows, one in named])
+    _, numbers = np.unique(np.concatenate([first, second]), return_inverse=True)
+    return numbers[: len(first)], numbers[len(first) :]
 
 
 def _thresholds(known: EmbeddedPieces) -> dict[str, thresholds.Threshold]:
