@@ -9,6 +9,7 @@ Knows: the order of the stages, batches. Does not know: how two embeddings are c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -99,6 +100,12 @@ class Model:
         self._frontend: Frontend = build_frontend(card.frontend)
         self._encoder = Encoder(card, graph, threads)
         self._detector = detector
+
+    def with_detector(self, detector: VoiceActivityDetector) -> Model:
+        """The same model, network included, with another way to find the speech."""
+        twin = copy(self)
+        twin._detector = detector  # noqa: SLF001 - its own
+        return twin
 
     def listen(self, audio: Source, *, name: str | None = None, progress: Progress | None = None) -> Heard:
         """Measure a recording and find its speech, without embedding it.

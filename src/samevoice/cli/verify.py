@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +10,9 @@ import typer
 from samevoice.cli.console import MODEL, JsonOption, ModelOption, ThreadsOption, err, out, print_json, warn
 from samevoice.embedder import load_model
 from samevoice.errors import AudioError
+from samevoice.evaluation.explained import draw_explanation
+from samevoice.evaluation.plots import check_picture
+from samevoice.explaining import explain as explain_pair
 from samevoice.scoring.decision import Decision
 from samevoice.verification import verify as decide_pair
 
@@ -24,22 +28,37 @@ def verify(
         float | None, typer.Option(help="Tolerated false-accept rate as a fraction; 0.01 unless given.")
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="A cosine that alone decides, in place of --far.")] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Tell what the decision rests on, and draw it there (extra [plots])."),
+    ] = None,
     threads: ThreadsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Do two recordings come from the same person?
 
-    Prints one sentence with the reason. Exit code 0: same person, 1: different people, 3: cannot tell, 2: error.
+    Prints one sentence with the reason, and with --explain what weighs: the speech there is, stretches that hold the
+    similarity down, facts about the sound. Exit code 0: same person, 1: different people, 3: cannot tell, 2: error.
 
     Example: samevoice verify monday.wav tuesday.m4a --far 0.005
     """
     if first == second == "-":
         raise AudioError("standard input can be read only once; give files for the other recordings")
-    decision = decide_pair(first, second, model=load_model(model, threads), far=far, threshold=threshold)
+    explanation = None
+    if explain is None:
+        decision = decide_pair(first, second, model=load_model(model, threads), far=far, threshold=threshold)
+    else:
+        check_picture(explain)
+        explanation = explain_pair(first, second, model=load_model(model, threads), far=far, threshold=threshold)
+        decision = explanation.decision
+        draw_explanation(explanation, explain)
     if json:
-        print_json({"first": first, "second": second, **decision.to_json()})
+        more = {"explanation": explanation.to_json()} if explanation else {}
+        print_json({"first": first, "second": second, **decision.to_json(), **more})
     else:
         out.print(str(decision), style=COLOURS[decision.verdict], markup=False)
+        if explanation:
+            out.print("\n".join(explanation.lines()), markup=False)
         err.print(details(decision), style="dim", markup=False)
         warn(decision.warnings)
     raise typer.Exit(EXIT_CODES[decision.verdict])
