@@ -29,7 +29,7 @@ from samevoice.scoring.explanation import Duration, Explanation, LeftOut, Side, 
 from samevoice.speech.listening import Heard
 from samevoice.speech.slices import count_slices, cut_slices, place_slices
 from samevoice.speech.timeline import Segment, Timeline
-from samevoice.speech.vad import VoiceActivityDetector, everything
+from samevoice.speech.vad import everything
 from samevoice.verification import calibration_of, label, verify
 
 SLICE_SECONDS = 1.5  # shorter ones say little about a voice

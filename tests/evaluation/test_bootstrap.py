@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import reference
 from trialmakers import voices
 
-from samevoice.evaluation.bootstrap import Interval, Sides, by_speaker
-from samevoice.evaluation.metrics import Curve, RankedScores
+from samevoice.evaluation.bootstrap import Difference, Interval, Sides, by_speaker, compare_systems
+from samevoice.evaluation.metrics import Array, Curve, RankedScores, eer
 from samevoice.evaluation.trials import Trials, all_pairs, one_and_many
 
 
@@ -126,3 +127,92 @@ def test_what_cannot_be_resampled_is_refused() -> None:
         by_speaker(all_pairs(vectors, ["a"] * 4), {"eer": Curve.eer})
     with pytest.raises(ValueError, match="no target"):
         by_speaker(all_pairs(vectors, list("abcd")), {"eer": Curve.eer})
+
+
+def scored(trials: Trials, scores: Array) -> Trials:
+    """The same trials with other scores."""
+    return replace(trials, scores=scores)
+
+
+def test_costs_of_evidence_have_intervals_too() -> None:
+    trials = all_pairs(*voices(30, 4, spread=1.2))
+    llrs = scored(trials, 12 * trials.scores - 6)
+    found = by_speaker(llrs, {"cllr": Curve.cllr, "min": Curve.cllr_min, "act": Curve.act_dcf}, draws=100)
+    assert found["cllr"].value == pytest.approx(reference.cllr(list(llrs.targets), list(llrs.non_targets)))
+    for interval in found.values():
+        assert interval.low < interval.value < interval.high
+    assert found["min"].high < found["cllr"].low
+
+
+def test_a_thousand_draws_on_a_hundred_thousand_trials_take_seconds() -> None:
+    draw = np.random.default_rng(0)
+    first = draw.integers(0, 4000, 100_000)
+    second = np.where(draw.random(100_000) < 0.5, first // 20 * 20 + draw.integers(0, 20, 100_000), first[::-1])
+    same = first // 20 == second // 20
+    scores = draw.normal(np.where(same, 3.0, -3.0), 2.5)
+    trials = Trials(scores, first, second, np.arange(4000) // 20, tuple(map(str, range(200))))
+    began = time.process_time()
+    by_speaker(trials, {"cllr": Curve.cllr, "min": Curve.cllr_min, "act": Curve.act_dcf}, draws=50)
+    assert time.process_time() - began < 3  # of a minute for a thousand
+
+
+def test_the_difference_of_two_systems_is_that_of_their_draws() -> None:
+    trials = all_pairs(*voices(20, 3, spread=1.2))
+    noise = np.random.default_rng(1).normal(size=len(trials))
+    worse = scored(trials, trials.scores + 0.5 * noise)
+    found = compare_systems(worse, trials, {"eer": Curve.eer, "auc": Curve.auc}, draws=60, seed=2)
+    singles = [by_speaker(one, {"eer": Curve.eer}, draws=60, seed=2)["eer"].value for one in (worse, trials)]
+    assert found["eer"].value == pytest.approx(singles[0] - singles[1])
+    # The oracle repeats trials, as long as they count, and draws the speakers itself.
+    generator = np.random.default_rng(2)
+    differences: list[float] = []
+    while len(differences) < 60:
+        counts = np.bincount(generator.integers(0, 20, 20), minlength=20)
+        one, other = trials.voices[trials.first], trials.voices[trials.second]
+        often = np.where(one == other, counts[one], counts[one] * counts[other])
+        errors = []
+        for system in (worse, trials):
+            again = system.where(np.repeat(np.arange(len(trials)), often))
+            errors.append(eer(again.targets, again.non_targets))
+        differences.append(errors[0] - errors[1])
+    low, high = np.quantile(differences, [0.025, 0.975])
+    assert found["eer"].low == pytest.approx(low, abs=1e-9)
+    assert found["eer"].high == pytest.approx(high, abs=1e-9)
+    assert found["eer"].p == pytest.approx(2 * np.mean(np.array(differences) <= 0))
+    assert found["auc"].high < 0
+    assert found["auc"].p == 1 / 60  # worse in every draw
+    turned = compare_systems(trials, worse, {"eer": Curve.eer}, draws=60, seed=2)["eer"]
+    assert (turned.value, turned.p) == (-found["eer"].value, found["eer"].p)
+
+
+def test_one_system_does_not_differ_from_itself() -> None:
+    trials = all_pairs(*voices(10, 3, spread=1.2))
+    shifted = scored(trials, trials.scores / 2 + 1)  # in another unit
+    found = compare_systems(trials, shifted, {"eer": Curve.eer}, draws=20)["eer"]
+    assert found == Difference(0.0, 0.0, 0.0, 1.0)
+
+
+def test_equal_systems_are_told_apart_about_as_often_as_chance_says() -> None:
+    found = 0
+    for seed in range(50):
+        draw = np.random.default_rng(seed)
+        trials = all_pairs(*voices(20, 3, spread=1.2, seed=seed))
+        one, other = (scored(trials, trials.scores + 0.3 * draw.normal(size=len(trials))) for _ in range(2))
+        found += compare_systems(one, other, {"auc": Curve.auc}, draws=100, seed=seed)["auc"].p < 0.05
+    assert found <= 8  # of two or three to be expected
+
+
+def test_systems_on_other_trials_are_not_compared() -> None:
+    trials = all_pairs(*voices(4, 3))
+    with pytest.raises(ValueError, match="same trials"):
+        compare_systems(trials, trials.where(np.arange(len(trials)) > 0), {"eer": Curve.eer})
+    others = (
+        replace(trials, first=trials.second),
+        replace(trials, second=trials.first),
+        replace(trials, voices=trials.voices[::-1]),
+    )
+    for other in others:
+        with pytest.raises(ValueError, match="same trials"):
+            compare_systems(trials, other, {"eer": Curve.eer})
+    with pytest.raises(ValueError, match="2 draws"):
+        compare_systems(trials, trials, {"eer": Curve.eer}, draws=1)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from samevoice.errors import ConfigError, DataError, FingerprintMismatch, ModelError
-from samevoice.scoring import asnorm
+from samevoice.scoring import arrays, asnorm
 from samevoice.scoring.asnorm import MIN_SD, Cohort, Statistics, Vectors, as_norm, centred, statistics
 from samevoice.scoring.calibration import Array
 
@@ -218,7 +218,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_file_that_unpacks_to_too_much(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asnorm, "MAX_BYTES", 300)
+    monkeypatch.setattr(arrays, "MAX_BYTES", 300)
     with pytest.raises(ModelError, match="more than 300 bytes"):
         Cohort.load(saved, "a" * 12)
 

@@ -1,9 +1,7 @@
-"""Error rates and the cost of evidence, exact under ties and in any order of trials.
+"""Error rates and the cost of evidence of two arrays of scores, exact under ties and in any order of trials.
 
 Knows: scores of target and non-target trials. Does not know: where they come from.
-Source: Brummer, "Measuring, refining and calibrating speaker and language information extracted from speech",
-PhD thesis, Stellenbosch 2010 (ROC convex hull, Cllr); NIST, "2012 speaker recognition evaluation plan" (minimum
-detection cost).
+Source: NIST, "2012 speaker recognition evaluation plan" (detection cost); see `curves` for the rest.
 """
 
 from __future__ import annotations
@@ -11,119 +9,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from samevoice.evaluation.curves import Array, Curve, RankedScores, curve_of
+
+__all__ = [
+    "Array",
+    "Curve",
+    "GridMeasure",
+    "RankedScores",
+    "act_dcf",
+    "act_rates",
+    "auc",
+    "cllr",
+    "cllr_min",
+    "curve_of",
+    "eer",
+    "error_rates",
+    "f_measure",
+    "f_measure_grid",
+    "min_dcf",
+]
+
 GRID = np.arange(1000) / 1000  # the thresholds that the seeds tried
 TINY = 1e-12  # what they added to a denominator
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
-    """Both error rates at every distinct threshold, from accepting all to accepting none.
-
-    A trial is accepted when its score is at least the threshold, so tied scores move together.
-
-    Args:
-        cuts: distinct scores in ascending order, shape (k,).
-        p_miss: share of targets below each cut, then 1; shape (k + 1,), ascends from 0.
-        p_fa: share of non-targets that reach each cut, then 0; shape (k + 1,), descends from 1.
-    """
-
-    cuts: Array
-    p_miss: Array
-    p_fa: Array
-
-    def crossing(self) -> int:
-        """The first index where misses are no longer fewer than false accepts; at least 1."""
-        return int(np.argmax(self.p_miss - self.p_fa >= 0))
-
-    def eer(self) -> float:
-        """Equal error rate, interpolated linearly."""
-        after = self.crossing()
-        gap = self.p_miss - self.p_fa  # never falls: from -1 at the lowest threshold to 1 at the highest
-        share = -gap[after - 1] / (gap[after] - gap[after - 1])
-        return float(self.p_miss[after - 1] + share * (self.p_miss[after] - self.p_miss[after - 1]))
-
-    def min_dcf(self, prior: float = 0.01, c_miss: float = 1.0, c_fa: float = 1.0) -> float:
-        """Cost of the best threshold over that of the better blind decision, in [0, 1]; see `min_dcf`.
-
-        Raises:
-            ValueError: `prior` is not between 0 and 1, or a cost is not above 0.
-        """
-        if not (0 < prior < 1 and 0 < c_miss < np.inf and 0 < c_fa < np.inf):
-            raise ValueError(f"costs need a prior inside (0, 1) and costs above 0, got {prior}, {c_miss}, {c_fa}")
-        costs = c_miss * prior * self.p_miss + c_fa * (1 - prior) * self.p_fa
-        return float(costs.min() / min(c_miss * prior, c_fa * (1 - prior)))
-
-    def auc(self) -> float:
-        """Chance that a target scores above a non-target, ties counted half."""
-        found = 1 - self.p_miss
-        return float(-np.sum(np.diff(self.p_fa) * (found[1:] + found[:-1]) / 2))
-
-    def positive_accuracy(self, threshold: float) -> float:
-        """Share of targets with at least this score: sensitivity, true-positive rate."""
-        return float(1 - self.p_miss[self._place(threshold)])
-
-    def negative_accuracy(self, threshold: float) -> float:
-        """Share of non-targets below this score: specificity."""
-        return float(1 - self.p_fa[self._place(threshold)])
-
-    def _place(self, threshold: float) -> int:
-        """Index of the point of the curve where a threshold lies."""
-        if np.isnan(threshold):
-            raise ValueError("a threshold must be a number, got NaN")
-        return int(np.searchsorted(self.cuts, threshold, side="left"))
-
-
-class RankedScores:
-    """Scores sorted once, for many curves over the same trials with other weights.
-
-    Args:
-        targets: scores of trials with one speaker, shape (n,), n >= 1.
-        non_targets: scores of trials with two speakers, shape (m,), m >= 1.
-
-    Raises:
-        ValueError: a side is empty or a score is not finite.
-    """
-
-    def __init__(self, targets: Array, non_targets: Array) -> None:
-        """Check both sides and rank their scores together."""
-        for scores, side in ((targets, "target"), (non_targets, "non-target")):
-            if not len(scores):
-                raise ValueError(f"no {side} trials; both kinds are needed")
-            if not np.isfinite(scores).all():
-                raise ValueError(f"a {side} score is not finite")
-        self._cuts, ranks = np.unique(np.concatenate([targets, non_targets]), return_inverse=True)
-        self._targets, self._non_targets = ranks[: len(targets)], ranks[len(targets) :]
-
-    def curve(self, target_weights: Array | None = None, non_target_weights: Array | None = None) -> Curve:
-        """The curve of trials that each count as often as their weight says; once without weights.
-
-        Args:
-            target_weights: at least 0, with a sum above 0, shape (n,).
-            non_target_weights: the same, shape (m,).
-        """
-        p_miss = self._shares(self._targets, target_weights)
-        return Curve(self._cuts, p_miss, 1 - self._shares(self._non_targets, non_target_weights))
-
-    def _shares(self, ranks: NDArray[np.intp], weights: Array | None) -> Array:
-        """The share of the trials of one side below each cut, and below none."""
-        sums = np.cumsum(np.bincount(ranks, weights, minlength=len(self._cuts)))
-        return np.concatenate([[0.0], sums / sums[-1]])
-
-
-def curve_of(targets: Array, non_targets: Array) -> Curve:
-    """The curve of trials that count once each.
-
-    Args:
-        targets: scores of trials with one speaker, shape (n,), n >= 1.
-        non_targets: scores of trials with two speakers, shape (m,), m >= 1.
-
-    Raises:
-        ValueError: a side is empty or a score is not finite.
-    """
-    return RankedScores(targets, non_targets).curve()
 
 
 def error_rates(targets: Array, non_targets: Array) -> tuple[Array, Array]:
@@ -143,17 +51,19 @@ def error_rates(targets: Array, non_targets: Array) -> tuple[Array, Array]:
     return curve.p_miss, curve.p_fa
 
 
-def eer(targets: Array, non_targets: Array) -> float:
+def eer(targets: Array, non_targets: Array, *, hull: bool = False) -> float:
     """Equal error rate, interpolated linearly on the full ROC; a fraction.
 
     Args:
         targets: scores of trials with one speaker, shape (n,).
         non_targets: scores of trials with two speakers, shape (m,).
+        hull: take the convex hull of the ROC, where it is never higher: the greatest error of the best threshold over
+            all shares of targets.
 
     Raises:
         ValueError: a side is empty or a score is not finite.
     """
-    return curve_of(targets, non_targets).eer()
+    return curve_of(targets, non_targets).eer(hull=hull)
 
 
 def min_dcf(targets: Array, non_targets: Array, prior: float = 0.01, c_miss: float = 1.0, c_fa: float = 1.0) -> float:
@@ -173,6 +83,29 @@ def min_dcf(targets: Array, non_targets: Array, prior: float = 0.01, c_miss: flo
         ValueError: a side is empty, a score is not finite, or the prior or a cost is out of range.
     """
     return curve_of(targets, non_targets).min_dcf(prior, c_miss, c_fa)
+
+
+def act_dcf(
+    target_llrs: Array, non_target_llrs: Array, prior: float = 0.01, c_miss: float = 1.0, c_fa: float = 1.0
+) -> float:
+    """Detection cost of deciding by Bayes' rule, divided by that of the better decision without listening.
+
+    A trial is accepted when its llr is at least ln(c_fa (1 - prior) / (c_miss prior)).
+
+    Args:
+        target_llrs: natural-log likelihood ratios of trials with one speaker, shape (n,).
+        non_target_llrs: the same for two speakers, shape (m,).
+        prior: share of targets among the trials of the application, in (0, 1).
+        c_miss: cost of a missed target, above 0.
+        c_fa: cost of a falsely accepted non-target, above 0.
+
+    Returns:
+        At least `min_dcf`; above 1 where listening does harm.
+
+    Raises:
+        ValueError: a side is empty, a value is not finite, or the prior or a cost is out of range.
+    """
+    return curve_of(target_llrs, non_target_llrs).act_dcf(prior, c_miss, c_fa)
 
 
 def auc(targets: Array, non_targets: Array) -> float:
@@ -216,10 +149,38 @@ def cllr(target_llrs: Array, non_target_llrs: Array) -> float:
     Raises:
         ValueError: a side is empty or a value is not finite.
     """
-    RankedScores(target_llrs, non_target_llrs)
-    misses = np.logaddexp(0.0, -target_llrs).mean()
-    alarms = np.logaddexp(0.0, non_target_llrs).mean()
-    return float((misses + alarms) / (2 * np.log(2.0)))
+    return curve_of(target_llrs, non_target_llrs).cllr()
+
+
+def cllr_min(targets: Array, non_targets: Array) -> float:
+    """The least `cllr` that scores of this order can have: what is left when calibration is perfect.
+
+    Args:
+        targets: scores of trials with one speaker, shape (n,), llrs or not.
+        non_targets: scores of trials with two speakers, shape (m,).
+
+    Returns:
+        In bits; 0 where every target scores above every non-target, 1 where the order tells nothing.
+
+    Raises:
+        ValueError: a side is empty or a score is not finite.
+    """
+    return curve_of(targets, non_targets).cllr_min()
+
+
+def f_measure(targets: Array, non_targets: Array, threshold: float) -> float:
+    """Harmonic mean of precision and sensitivity; it depends on how many targets there are.
+
+    Args:
+        targets: scores of trials with one speaker, shape (n,).
+        non_targets: scores of trials with two speakers, shape (m,).
+        threshold: a trial is accepted when its score is at least this.
+
+    Raises:
+        ValueError: a side is empty, a score is not finite, or the threshold is NaN.
+    """
+    prior = len(targets) / max(len(targets) + len(non_targets), 1)
+    return curve_of(targets, non_targets).f_measure(threshold, prior)
 
 
 @dataclass(frozen=True, slots=True)

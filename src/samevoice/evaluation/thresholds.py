@@ -2,7 +2,7 @@
 
 A threshold fitted on the trials it is judged by flatters; take other speakers for the two.
 
-Knows: scores that are cosines of unit vectors. Does not know: which trials are the test.
+Knows: scores, for some rules cosines of unit vectors. Does not know: which trials are the test.
 Source: the rules `three-sigma` (You-Only-Speak-Once) and `median` (SpeechIdentity) are those of the projects of these
 names, told in docs/results.md.
 """
@@ -16,13 +16,16 @@ from enum import StrEnum
 import numpy as np
 
 from samevoice.errors import ConfigError
-from samevoice.evaluation.metrics import Array, curve_of
+from samevoice.evaluation.curves import ROUNDING, Array, Curve, curve_of
+from samevoice.evaluation.trials import Trials
 from samevoice.options import checked_number
+from samevoice.scoring.bounds import DRAWS, bounded_thresholds, count_pairs, pairs_needed
 from samevoice.scoring.decision import DEFAULT_FAR
 
 MEDIAN_SHARE = 0.2  # of the way from the median of the same to that of different speakers
 SIGMAS = 3.0
 MAX_FAR = 0.5
+RARE_PRIOR = 0.01  # of one speaker, where nobody declares another: what detection costs are mostly stated at
 
 
 class Rule(StrEnum):
@@ -32,6 +35,7 @@ class Rule(StrEnum):
     far = "far"
     three_sigma = "three-sigma"
     median = "median"
+    min_dcf = "min-dcf"
     fixed = "fixed"
 
 
@@ -70,13 +74,29 @@ def eer_threshold(targets: Array, non_targets: Array) -> Threshold:
     curve = curve_of(targets, non_targets)
     after = curve.crossing()
     gap = np.abs(curve.p_miss - curve.p_fa)
-    best = after if gap[after] <= gap[after - 1] else after - 1
-    if best == len(curve.cuts):
-        return Threshold(math.nextafter(float(curve.cuts[-1]), math.inf), Rule.eer)
-    high = float(curve.cuts[best])
-    low = float(curve.cuts[best - 1]) if best else high
-    middle = (low + high) / 2
-    return Threshold(middle if middle > low else high, Rule.eer)
+    return Threshold(_beside(curve, after if gap[after] <= gap[after - 1] else after - 1), Rule.eer)
+
+
+def min_dcf_threshold(targets: Array, non_targets: Array, prior: float = RARE_PRIOR) -> Threshold:
+    """The threshold of the least detection cost, in the middle between the two scores next to it.
+
+    Of several with that cost it is the highest, which accepts the fewest. Costs other than equal ones act like another
+    prior: c_miss prior / (c_miss prior + c_fa (1 - prior)).
+
+    Args:
+        targets: scores of trials with one speaker, shape (n,).
+        non_targets: scores of trials with two speakers, shape (m,).
+        prior: share of targets among the trials of the application, in (0, 1).
+
+    Raises:
+        ConfigError: `prior` is out of range.
+        ValueError: a side is empty or a score is not finite.
+    """
+    if not 0 < prior < 1:
+        raise ConfigError(f"a prior of {prior:g} is no probability; give a value between 0 and 1")
+    curve = curve_of(targets, non_targets)
+    costs = curve.costs(prior)
+    return Threshold(_beside(curve, int(np.flatnonzero(costs <= costs.min() + ROUNDING)[-1])), Rule.min_dcf)
 
 
 def far_threshold(non_targets: Array, far: float = DEFAULT_FAR) -> Threshold:
@@ -97,6 +117,39 @@ def far_threshold(non_targets: Array, far: float = DEFAULT_FAR) -> Threshold:
     allowed += (allowed + 1) / count <= far  # 0.29 * 100 is a little below 29
     refused = np.sort(non_targets)[count - allowed - 1]  # the highest score that must not be accepted
     return Threshold(math.nextafter(float(refused), math.inf), Rule.far)
+
+
+def far_threshold_bounded(
+    trials: Trials, far: float = DEFAULT_FAR, confidence: float = 0.95, draws: int = DRAWS, seed: int = 0
+) -> Threshold:
+    """The smallest threshold that keeps a false-accept rate for other speakers too, as far as these can tell.
+
+    In the stated share of draws of speakers it accepts at most `far` of the non-targets. `far_threshold` takes the
+    speakers as they are, and fails about half of all others.
+
+    Args:
+        trials: with non-targets.
+        far: share of non-targets that may be accepted, above 0 and up to 0.5.
+        confidence: share of draws, in [0.5, 1].
+        draws: of speakers, at least 1.
+        seed: of the draws.
+
+    Raises:
+        ConfigError: `far` or `confidence` is out of range, or there are fewer than 3 / `far` pairs of speakers.
+        ValueError: a score is not finite.
+    """
+    checked_number("far", far, above=0, high=MAX_FAR)
+    checked_number("confidence", confidence, low=0.5, high=1)
+    others = ~trials.is_target
+    sides = trials.voices[trials.first[others]], trials.voices[trials.second[others]]
+    pairs, needed = count_pairs(*sides), pairs_needed(far)
+    if pairs < needed:
+        raise ConfigError(
+            f"a false-accept rate of {far:g} needs at least {needed:,} pairs of speakers, these trials have {pairs:,}; "
+            "add speakers or allow a higher rate"
+        )
+    (value,) = bounded_thresholds(trials.scores[others], *sides, [far], confidence=confidence, draws=draws, seed=seed)
+    return Threshold(value, Rule.far)
 
 
 def mean_plus_three_sigma(targets: Array) -> Threshold:
@@ -134,7 +187,9 @@ def median_rule(targets: Array, non_targets: Array) -> Threshold:
     return Threshold(1 - distance**2 / 2, Rule.median)
 
 
-def fit(rule: Rule, targets: Array, non_targets: Array, far: float = DEFAULT_FAR) -> Threshold:
+def fit(
+    rule: Rule, targets: Array, non_targets: Array, far: float = DEFAULT_FAR, prior: float = RARE_PRIOR
+) -> Threshold:
     """Apply a rule to the trials of a calibration set.
 
     Args:
@@ -142,9 +197,10 @@ def fit(rule: Rule, targets: Array, non_targets: Array, far: float = DEFAULT_FAR
         targets: scores of trials with one speaker, shape (n,).
         non_targets: scores of trials with two speakers, shape (m,).
         far: for the rule `far`.
+        prior: for the rule `min-dcf`.
 
     Raises:
-        ConfigError: the rule is not fitted, or `far` is out of range.
+        ConfigError: the rule is not fitted, or `far` or `prior` is out of range.
         ValueError: a side is empty or a score is not finite.
     """
     match rule:
@@ -156,8 +212,20 @@ def fit(rule: Rule, targets: Array, non_targets: Array, far: float = DEFAULT_FAR
             return mean_plus_three_sigma(targets)
         case Rule.median:
             return median_rule(targets, non_targets)
+        case Rule.min_dcf:
+            return min_dcf_threshold(targets, non_targets, prior)
         case Rule.fixed:
             raise ConfigError("the rule fixed is not fitted; give the threshold itself")
+
+
+def _beside(curve: Curve, point: int) -> float:
+    """A threshold that lies at a point of a curve, in the middle between the scores on both sides of it."""
+    if point == len(curve.cuts):
+        return math.nextafter(float(curve.cuts[-1]), math.inf)
+    high = float(curve.cuts[point])
+    low = float(curve.cuts[point - 1]) if point else high
+    middle = (low + high) / 2
+    return middle if middle > low else high
 
 
 def _check(scores: Array) -> None:

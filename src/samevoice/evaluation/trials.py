@@ -7,7 +7,7 @@ Source: Li et al., "Deep Speaker: an End-to-End Neural Speaker Embedding System"
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,10 @@ class Trials:
     def non_targets(self) -> NDArray[np.float64]:
         """Scores of trials with two speakers."""
         return self.scores[~self.is_target]
+
+    def where(self, chosen: NDArray[np.bool_] | Indices) -> Trials:
+        """Some of the trials, chosen by a mask of shape (n,) or by their numbers; the rows stay."""
+        return replace(self, scores=self.scores[chosen], first=self.first[chosen], second=self.second[chosen])
 
 
 @dataclass(frozen=True, slots=True)
