@@ -1,4 +1,4 @@
-"""`samevoice evaluate MODEL --data DIR`: how well a model tells apart speakers it has never heard."""
+"""`samevoice evaluate`: how well a model tells apart speakers it never heard, in a corpus or on a list of trials."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from samevoice.cli.console import JsonOption, ThreadsOption, error_entry, out, print_json, progress_bar, warn
+from samevoice.cli.console import MODEL, JsonOption, ThreadsOption, error_entry, out, print_json, progress_bar, warn
+from samevoice.cli.evaluate_trials import evaluate_trials
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.opening import open_corpus
 from samevoice.corpora.pieces import Piece
@@ -27,13 +28,42 @@ from samevoice.speech.vad import everything
 
 HISTOGRAMS, DET = "distances.png", "det.png"
 TOLD = 5  # of many names, as many as fit a sentence
+OF_LISTS = ("root", "report", "stress", "manifest")
+OF_CORPORA = (
+    *("data", "split", "seconds", "per_speaker", "calibrate_on", "calibrate_split"),
+    *("rule", "far", "threshold", "speech_only", "plots"),
+)
 
 
 def evaluate(
-    model: Annotated[
-        str, typer.Argument(help="A model of the zoo, or the path of an .onnx file with its card inside.")
-    ],
-    data: Annotated[Path, typer.Option(metavar="DIR|MANIFEST", help="A corpus with named speakers.")],
+    context: typer.Context,
+    named: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MODEL]",
+            help=f"A model of the zoo, or the path of an .onnx file with its card inside; default: {MODEL}.",
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="The same as an option.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR|MANIFEST", help="A corpus with named speakers, all compared.")
+    ] = None,
+    trials: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A list of trials in place of a corpus: VoxCeleb `1 a b`, Kaldi `a b target`."
+        ),
+    ] = None,
+    root: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the names in the list start from.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="HTML", help="Write the result of the list as a page (extra [plots]).")
+    ] = None,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="The list once more under noise, in a room, over codecs, cut short.")
+    ] = False,
+    manifest: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Tells gender and language of the recordings in the list.")
+    ] = None,
     split: Annotated[str | None, typer.Option(help="Only utterances of this split.")] = None,
     seconds: Annotated[float, typer.Option(help="Length of the pieces compared; 0 for whole utterances.")] = 3.0,
     per_speaker: Annotated[
@@ -57,11 +87,30 @@ def evaluate(
 ) -> None:
     """Measure how well a model tells speakers apart: EER, minDCF, accuracies, with 95 % intervals over speakers.
 
-    Every utterance is cut into pieces of one length and every piece compared with every other. A threshold is never
-    fitted on the speakers it is judged by: without --calibrate-on or --threshold the accuracies are left out.
+    With --data every utterance is cut into pieces of one length and every piece compared with every other. A threshold
+    is never fitted on the speakers it is judged by: without --calibrate-on or --threshold the accuracies are left out.
+
+    With --trials the trials of a list are scored as verify would, and measured with actDCF and Cllr, by duration and
+    noise, with the worst of them to listen to in --report.
 
     Example: samevoice evaluate campplus --data voices/ --split dev
+
+    Example: samevoice evaluate --trials veri_test.txt --root wav/ --report veri.html
     """
+    if named is not None and model is not None:
+        raise ConfigError("the model was given twice; leave out --model")
+    chosen = model or named or MODEL
+    if trials is not None:
+        _refuse(context, OF_CORPORA, "--trials")
+        if root is None:
+            raise ConfigError("--trials needs --root, the folder that the names in the list start from")
+        evaluate_trials(
+            trials, root, model=chosen, report=report, manifest=manifest, stressed=stress, threads=threads, json=json
+        )
+        return
+    _refuse(context, OF_LISTS, "--data")
+    if data is None:
+        raise ConfigError("nothing to evaluate; give --data DIR, or --trials FILE and --root DIR")
     asked = _asked(threshold, calibrate_on, calibrate_split, rule, far)
     length = checked_number("seconds", seconds, high=3600) or None
     if plots is not None:
@@ -75,13 +124,13 @@ def evaluate(
         others = choose_pieces(calibration, split=calibrate_split, seconds=length, per_speaker=per_speaker)
         require_apart(pieces, others)
         other = calibration, others
-    opened = load_model(model, threads, detector=None if speech_only else everything)
+    opened = load_model(chosen, threads, detector=None if speech_only else everything)
     at = asked.given
     fitted: EmbeddedPieces | None = None
     if other is not None:
         fitted = _embedded(opened, *other, "calibration")
-        trials = all_pairs(fitted.vectors, fitted.speakers)
-        at = fit(asked.rule, trials.targets, trials.non_targets, asked.far)
+        pairs = all_pairs(fitted.vectors, fitted.speakers)
+        at = fit(asked.rule, pairs.targets, pairs.non_targets, asked.far)
     tested = _embedded(opened, corpus, pieces, "embedding")
     found = measure(
         tested.vectors, tested.speakers, threshold=at, sessions=tested.sessions, utterances=tested.utterances
@@ -98,6 +147,18 @@ def evaluate(
         out.print(f"{len(absent)} speakers without a piece: {_few(absent)}", markup=False)
     out.print(str(found), markup=False)
     out.print(_said_of(at, fitted), markup=False)
+
+
+def _refuse(context: typer.Context, options: Sequence[str], mode: str) -> None:
+    """Refuse options that mean nothing beside another.
+
+    Raises:
+        ConfigError: one was given.
+    """
+    for name in options:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise ConfigError(f"--{name.replace('_', '-')} does not go with {mode}; leave it out")
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def draw_matrix(matrix: NDArray[np.float32], names: Sequence[str], path: Path) -
             shade = "black" if value > 0.5 else "white"
             axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=shade, fontsize=8)
     figure.colorbar(image, label="cosine similarity")
-    _save(figure, path)
+    save_picture(figure, path)
 
 
 def draw_histograms(targets: Scores, non_targets: Scores, path: Path, threshold: float | None = None) -> None:
@@ -86,26 +86,34 @@ def draw_histograms(targets: Scores, non_targets: Scores, path: Path, threshold:
         ConfigError: see `check_picture`; or the file cannot be written.
     """
     check_picture(path)
+    named = (("d(AP), same speaker", 1 - targets), ("d(AN), two speakers", 1 - non_targets))
+    sides = [(f"{name}: {one.mean():.3f} ± {one.std():.3f}, {len(one):,} pairs", one) for name, one in named]
+    mark = None if threshold is None else (f"threshold: cosine {threshold:.3f}", 1 - threshold)
+    save_picture(histogram_figure(sides, "distance, 1 - cosine", mark), path)
+
+
+def histogram_figure(sides: Sequence[tuple[str, Scores]], label: str, mark: tuple[str, float] | None = None) -> Figure:
+    """How the values of target and of non-target trials are spread, told apart by shape as well as by colour.
+
+    Args:
+        sides: name and values of the targets, then of the non-targets.
+        label: what the values are.
+        mark: name and place of a line.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
-    sides = (("d(AP), same speaker", 1 - targets, "full"), ("d(AN), two speakers", 1 - non_targets, "line"))
-    bins = np.histogram_bin_edges(np.concatenate([distances for _, distances, _ in sides]), 60).tolist()
-    for label, distances, kind in sides:
-        named = f"{label}: {distances.mean():.3f} ± {distances.std():.3f}, {len(distances):,} pairs"
-        shares = np.full(len(distances), 100 / len(distances))
-        if kind == "full":
-            axes.hist(distances, bins, weights=shares, label=named, color=LIGHT)
-        else:
-            axes.hist(distances, bins, weights=shares, label=named, histtype="step", color=DARK, linewidth=1.5)
-    if threshold is not None:
-        label = f"threshold: cosine {threshold:.3f}"
-        axes.axvline(1 - threshold, color="black", linestyle="--", label=label)
-    axes.set_xlabel("distance, 1 - cosine")
+    bins = np.histogram_bin_edges(np.concatenate([values for _, values in sides]), 60).tolist()
+    kinds: tuple[dict[str, Any], ...] = ({"color": LIGHT}, {"histtype": "step", "color": DARK, "linewidth": 1.5})
+    for (name, values), kind in zip(sides, kinds, strict=True):
+        axes.hist(values, bins, weights=np.full(len(values), 100 / len(values)), label=name, **kind)
+    if mark is not None:
+        axes.axvline(mark[1], color="black", linestyle="--", label=mark[0])
+    axes.set_xlabel(label)
     axes.set_ylabel("% of pairs")
     axes.legend()
-    _save(figure, path)
+    return figure
 
 
 def draw_det(targets: Scores, non_targets: Scores, path: Path) -> None:
@@ -121,6 +129,15 @@ def draw_det(targets: Scores, non_targets: Scores, path: Path) -> None:
         ValueError: a side is empty or a score is not finite.
     """
     check_picture(path)
+    save_picture(det_figure(targets, non_targets), path)
+
+
+def det_figure(targets: Scores, non_targets: Scores) -> Figure:
+    """The same as a figure, to be saved or put on a page.
+
+    Raises:
+        ValueError: a side is empty or a score is not finite.
+    """
     from matplotlib.figure import Figure
 
     curve = curve_of(targets, non_targets)
@@ -142,7 +159,7 @@ def draw_det(targets: Scores, non_targets: Scores, path: Path) -> None:
     axes.set_xlabel("false accepts, %")
     axes.set_ylabel("misses, %")
     axes.legend()
-    _save(figure, path)
+    return figure
 
 
 def same_and_different(matrix: NDArray[np.float32], labels: Sequence[str]) -> tuple[Scores, Scores]:
@@ -208,7 +225,7 @@ def draw_similarity(matrix: NDArray[np.float32], labels: Sequence[str], path: Pa
     ]
     axes.set_title(f"mean cosine, {'; '.join(means)}", fontsize=10)
     figure.colorbar(image, label="cosine similarity")
-    _save(figure, path)
+    save_picture(figure, path)
 
 
 def draw_curves(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -243,7 +260,7 @@ def draw_curves(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         panels[0].plot(steps, values, color="black", linestyle="--", label="collapse")
         panels[0].legend()
     panels[-1].set_xlabel("step")
-    _save(figure, path)
+    save_picture(figure, path)
 
 
 def _column(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[Scores, Scores]:
@@ -258,7 +275,7 @@ def _deviates(rates: Scores, least: float) -> list[float]:
     return [NormalDist().inv_cdf(float(rate)) for rate in np.clip(rates, least, 1 - least)]
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_picture(figure: Figure, path: Path) -> None:
     """Write a picture in one step.
 
     Raises:

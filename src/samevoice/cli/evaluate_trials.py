@@ -1,0 +1,137 @@
+"""`samevoice evaluate --trials FILE --root DIR`: a model on a list of trials, as JSON, in words and as a page."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from samevoice.audio.waveform import Samples
+from samevoice.cli.console import out, print_json, progress_bar, warn
+from samevoice.corpora.storage import load_manifest
+from samevoice.embedder import load_model
+from samevoice.errors import ConfigError
+from samevoice.evaluation.breakdown import break_down, labels_of
+from samevoice.evaluation.plots import check_picture
+from samevoice.evaluation.stress import Change, stress
+from samevoice.evaluation.triallist import read_trials, speaker_of
+from samevoice.evaluation.trialpage import write_page
+from samevoice.evaluation.trialreport import TrialReport
+from samevoice.evaluation.trialrun import embed_all, find_recordings, measure, noise_of, score
+from samevoice.training.augment.channel import TELEPHONE_HZ, band_limited
+from samevoice.training.augment.codecs import advice, available, round_trip
+from samevoice.training.augment.noise import add_noise, synthetic_noise
+from samevoice.training.augment.rooms import reverberate, synthetic_response
+from samevoice.verification import calibration_of
+
+SUFFIXES = (".html", ".htm")
+SNR_DB = (20, 10, 0)
+TILT = 1.0  # pink noise
+RT60, DIRECT_DB = 0.6, 0.0  # a living room, two metres from the microphone
+CODECS = ("mp3", "opus")
+TOLD = 5  # of many errors
+
+
+def evaluate_trials(
+    trials: Path,
+    root: Path,
+    *,
+    model: str,
+    report: Path | None = None,
+    manifest: Path | None = None,
+    stressed: bool = False,
+    threads: int | None = None,
+    json: bool = False,
+) -> None:
+    """Score a list of trials and tell how well that went.
+
+    Args:
+        trials: the list.
+        root: folder that its names start from.
+        model: name or file.
+        report: where to write a page.
+        manifest: of the recordings, tells gender and language.
+        stressed: repeat the trials under noise, in a room, over codecs and with less speech.
+        threads: for inference.
+        json: print JSON in place of words.
+
+    Raises:
+        ConfigError: the page cannot be written there.
+        DataError: the list, a name in it or the manifest cannot be used.
+        ModelError: the model is missing or damaged.
+    """
+    if report is not None:
+        check_page(report)
+    listed = read_trials(trials)
+    speaker_of(listed)  # contradictions show before hours of work
+    paths = find_recordings(listed.names, root)
+    told = {} if manifest is None else labels_of(load_manifest(manifest), paths)
+    changes, not_run = conditions() if stressed else ({}, {})
+    opened = load_model(model, threads)
+    with progress_bar("embedding", len(paths)) as tell:
+        embedded = embed_all(opened, paths, tell)
+    errors = {listed.names[row]: error for row, error in embedded.errors.items()}
+    if errors:
+        warn([f"{len(errors)} of {len(paths)} recordings left out", *map(str, list(errors.values())[:TOLD])])
+    calibration = calibration_of(opened)
+    run = score(listed, calibration, embedded)
+    with progress_bar("listening for noise", len(paths)) as tell:
+        snr = noise_of(opened, paths, embedded.usable, tell)
+    results = None
+    if stressed:
+        with progress_bar("stress", 1.0) as tell:
+            results = stress(listed, paths, opened, embedded, changes, progress=tell)
+    measured, draws = measure(run)
+    found = TrialReport(
+        model=opened.card.fingerprint,
+        name=trials.name,
+        listed=listed,
+        run=run,
+        measured=measured,
+        draws=draws,
+        errors=errors,
+        parts=list(break_down(run, snr, told)),
+        stressed=results,
+        not_run=not_run,
+        calibration=None if calibration is None else calibration.source,
+    )
+    if report is not None:
+        write_page(found, dict(zip(listed.names, paths, strict=True)), report)
+    if json:
+        print_json(found.to_json())
+    else:
+        out.print(str(found), markup=False)
+
+
+def check_page(path: Path) -> None:
+    """Say before hours of work that a page cannot be written.
+
+    Raises:
+        ConfigError: matplotlib is not installed, the folder does not exist, or the suffix is not that of a page.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"{path}: a report is a page; end its name with {SUFFIXES[0]}")
+    check_picture(path.with_suffix(".svg"))
+
+
+def conditions() -> tuple[dict[str, Change], dict[str, str]]:
+    """What can be done to the sound here, by name, and what to do about the rest."""
+    works = available()
+    changes: dict[str, Change] = {f"noise at {snr} dB": partial(_noisy, snr) for snr in SNR_DB}
+    changes["room"] = lambda samples, rate, random: reverberate(
+        samples, synthetic_response(rate, RT60, DIRECT_DB, random)
+    )
+    changes["telephone band"] = lambda samples, rate, _: band_limited(samples, rate, *TELEPHONE_HZ)
+    changes.update({name: partial(_coded, name) for name in CODECS if name in works})
+    return changes, {name: advice(name) for name in CODECS if name not in works}
+
+
+def _noisy(snr: float, samples: Samples, rate: int, random: np.random.Generator) -> Samples:
+    """With pink noise."""
+    return add_noise(samples, synthetic_noise(len(samples), rate, TILT, random), snr)
+
+
+def _coded(name: str, samples: Samples, rate: int, _: np.random.Generator) -> Samples:
+    """Through a codec."""
+    return round_trip(samples, rate, name)
