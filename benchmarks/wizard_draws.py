@@ -113,8 +113,8 @@ def lines(draws: list[dict[tuple[float, str], tuple[float, float]]]) -> list[str
         for key, costs in draw.items():
             table[key].append(costs)
     told = []
-    for (prior, system), costs in sorted(table.items()):
-        cost, oracle = np.array(costs).T
+    for (prior, system), both in sorted(table.items()):
+        cost, oracle = np.array(both).T
         low, middle, high = np.quantile(cost / oracle, (0.25, 0.5, 0.75))
         above = np.median(cost - oracle)
         told.append(

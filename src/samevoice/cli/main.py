@@ -19,7 +19,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from samevoice import __version__
-from samevoice.cli import check, compare, data, embed, evaluate, models, networks, train, verify
+from samevoice.cli import calibrate, check, compare, data, embed, evaluate, models, networks, train, verify
 from samevoice.errors import SamevoiceError
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ app.command("networks")(networks.networks)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("calibrate")(calibrate.calibrate)
 app.command("export")(train.export)
 app.add_typer(models.app, name="models")
 
