@@ -1,4 +1,4 @@
-"""Arrays of a model in one file, without pickle and without surprises.
+"""Arrays of a model in one file, which may come from anybody: only numbers and texts are read.
 
 Knows: names, ranks, fingerprints, archives. Does not know: what the numbers mean.
 """
@@ -22,7 +22,7 @@ MAX_BYTES = 1 << 30  # unpacked
 
 
 def write_arrays(path: Path, kind: str, content: Mapping[str, NDArray[Any] | str]) -> None:
-    """Write named arrays and texts to one file, without pickle.
+    """Write named arrays and texts to one file.
 
     Args:
         path: where.
