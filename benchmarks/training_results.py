@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from samevoice.training.cookbook import shipped
+from samevoice.training.journal import read_journal
 
 HEAD = """# Results of the shipped recipes
 
@@ -35,7 +36,9 @@ LEARNING = """
 ## Learning
 
 Losses are means over the first and the last tenth of a stage's steps. *Collapse* is what a network loses that gives
-everybody the same vector; a loss that stays there has learnt nothing.
+everybody the same vector; a loss that stays there has learnt nothing. Validation EERs are those before the first step
+of a stage and the best of it, whose weights are kept: a stage that never gets better than it began is dropped, and the
+next one starts where it did.
 """
 UNSEEN = """
 ## Unseen speakers, all pairs of pieces
@@ -52,7 +55,7 @@ BESIDE = """
 ## Beside what the seeds reported
 """
 
-LEARNT = "| recipe | parameters | stages: steps, loss from → to (collapse) | minutes | validation EER % |"
+LEARNT = "| recipe | parameters | stages: steps, loss from → to (collapse) | minutes | validation EER %, began → best |"
 TESTED = "| recipe | piece | EER % | minDCF 0.01 | minDCF 0.05 | AUC | 1 + 99: F, TPR, EER % |"
 RULED = (
     "| recipe | rule | threshold (cosine) | positives accepted % (sensitivity) | negatives rejected % (specificity) |"
@@ -86,7 +89,11 @@ def read_run(folder: Path) -> dict[str, Any]:
     """What a finished run says of itself."""
     result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    return {**result, "run": told}
+    found: dict[str, list[float]] = {}
+    for row in read_journal(folder):
+        if "eer" in row:
+            found.setdefault(row["stage"], []).append(row["eer"])
+    return {**result, "run": told, "eers": {stage: (eers[0], min(eers)) for stage, eers in found.items()}}
 
 
 def page(runs: Mapping[str, Mapping[str, Any]]) -> str:
@@ -149,7 +156,8 @@ def _learnt(name: str, run: Mapping[str, Any]) -> Sequence[str]:
         for stage, one in run["training"].items()
     ]
     minutes = sum(one["seconds"] for one in run["training"].values()) / 60
-    return name, f"{run['parameters']:,}", "; ".join(stages), f"{minutes:.0f}", f"{100 * run['validation_eer']:.1f}"
+    eers = "; ".join(f"{100 * began:.1f} → {100 * best:.1f}" for began, best in run["eers"].values())
+    return name, f"{run['parameters']:,}", "; ".join(stages), f"{minutes:.0f}", eers
 
 
 def _tested(name: str, run: Mapping[str, Any]) -> Sequence[str]:
