@@ -90,6 +90,11 @@ def test_a_threshold_is_fitted_on_other_speakers(corpus: Path, tmp_path: Path) -
     assert found["threshold"]["rule"] == "three-sigma"
     assert found["calibration"]["speakers"] == 2
     assert 0 <= found["positive_accuracy"]["value"] <= 1
+    cheapest = document(
+        *("campplus", "--data", tested, "--calibrate-on", others, "--seconds", "1.5"),
+        *("--rule", "min-dcf", "--prior", "0.5"),
+    )
+    assert cheapest["threshold"]["rule"] == "min-dcf"
     leak = run("campplus", "--data", corpus, "--calibrate-on", others, "--seconds", "1.5")
     assert leak.returncode == 2
     assert "l1255, philippe: on both sides" in leak.stderr
@@ -133,6 +138,8 @@ def test_a_damaged_recording_and_too_little_speech_are_named_and_left_out(corpus
         (["--split", "dev"], "no utterance with a named speaker"),
         (["--plots", "nowhere"], "nowhere: no such folder"),
         (["--calibrate-on", ".", "--rule", "eer", "--far", "0.1"], "--far belongs to --rule far"),
+        (["--calibrate-on", ".", "--rule", "far", "--prior", "0.1"], "--prior belongs to --rule min-dcf"),
+        (["--prior", "0.1"], "--calibrate-on"),
         (["--calibrate-on", ".", "--rule", "fixed"], "give --threshold"),
     ],
 )

@@ -20,7 +20,7 @@ from samevoice.evaluation.embedded import EmbeddedPieces, choose_pieces, embed_p
 from samevoice.evaluation.plots import check_picture, draw_det, draw_histograms
 from samevoice.evaluation.report import Evaluation
 from samevoice.evaluation.report import evaluate as measure
-from samevoice.evaluation.thresholds import Rule, Threshold, fit, fixed
+from samevoice.evaluation.thresholds import RARE_PRIOR, Rule, Threshold, fit, fixed
 from samevoice.evaluation.trials import all_pairs
 from samevoice.options import checked_number
 from samevoice.scoring.decision import DEFAULT_FAR
@@ -31,7 +31,7 @@ TOLD = 5  # of many names, as many as fit a sentence
 OF_LISTS = ("root", "report", "stress", "manifest")
 OF_CORPORA = (
     *("data", "split", "seconds", "per_speaker", "calibrate_on", "calibrate_split"),
-    *("rule", "far", "threshold", "speech_only", "plots"),
+    *("rule", "far", "prior", "threshold", "speech_only", "plots"),
 )
 
 
@@ -77,6 +77,9 @@ def evaluate(
     far: Annotated[
         float | None, typer.Option(help=f"False accepts allowed by --rule far; default: {DEFAULT_FAR:g}.")
     ] = None,
+    prior: Annotated[
+        float | None, typer.Option(help=f"Share of targets that --rule min-dcf reckons with; default: {RARE_PRIOR:g}.")
+    ] = None,
     threshold: Annotated[float | None, typer.Option(help="A cosine, in place of a fitted threshold.")] = None,
     speech_only: Annotated[bool, typer.Option("--speech-only", help="Cut pauses out of the pieces first.")] = False,
     plots: Annotated[
@@ -111,7 +114,7 @@ def evaluate(
     _refuse(context, OF_LISTS, "--data")
     if data is None:
         raise ConfigError("nothing to evaluate; give --data DIR, or --trials FILE and --root DIR")
-    asked = _asked(threshold, calibrate_on, calibrate_split, rule, far)
+    asked = _asked(threshold, calibrate_on, calibrate_split, rule, far, prior)
     length = checked_number("seconds", seconds, high=3600) or None
     if plots is not None:
         for name in (HISTOGRAMS, DET):
@@ -130,7 +133,7 @@ def evaluate(
     if other is not None:
         fitted = _embedded(opened, *other, "calibration")
         pairs = all_pairs(fitted.vectors, fitted.speakers)
-        at = fit(asked.rule, pairs.targets, pairs.non_targets, asked.far)
+        at = fit(asked.rule, pairs.targets, pairs.non_targets, asked.far, asked.prior)
     tested = _embedded(opened, corpus, pieces, "embedding")
     found = measure(
         tested.vectors, tested.speakers, threshold=at, sessions=tested.sessions, utterances=tested.utterances
@@ -168,6 +171,7 @@ class _Asked:
     given: Threshold | None
     rule: Rule
     far: float
+    prior: float
 
 
 def _asked(
@@ -176,6 +180,7 @@ def _asked(
     calibrate_split: str | None,
     rule: Rule | None,
     far: float | None,
+    prior: float | None,
 ) -> _Asked:
     """Check options that exclude or need each other, before hours of work.
 
@@ -184,15 +189,18 @@ def _asked(
     """
     if threshold is not None and (calibrate_on is not None or rule is not None):
         raise ConfigError("--threshold is already a threshold; leave out --calibrate-on and --rule")
-    if calibrate_on is None and (rule is not None or calibrate_split is not None or far is not None):
-        raise ConfigError("--rule, --far and --calibrate-split need --calibrate-on with recordings of other speakers")
+    if calibrate_on is None and (rule is not None or calibrate_split or far is not None or prior is not None):
+        raise ConfigError(
+            "--rule, --far, --prior and --calibrate-split need --calibrate-on with recordings of other speakers"
+        )
     if rule is Rule.fixed:
         raise ConfigError("the rule fixed is not fitted; give --threshold")
     if far is not None and rule is not Rule.far:
         raise ConfigError("--far belongs to --rule far; give both")
-    return _Asked(
-        None if threshold is None else fixed(threshold), rule or Rule.eer, DEFAULT_FAR if far is None else far
-    )
+    if prior is not None and rule is not Rule.min_dcf:
+        raise ConfigError("--prior belongs to --rule min-dcf; give both")
+    given = None if threshold is None else fixed(threshold)
+    return _Asked(given, rule or Rule.eer, DEFAULT_FAR if far is None else far, RARE_PRIOR if prior is None else prior)
 
 
 def _opened(path: Path) -> Manifest:
