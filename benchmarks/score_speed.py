@@ -55,7 +55,7 @@ def main() -> None:
         return calibration.llrs(found, seconds)
 
     show("all three", everything)
-    show("PLDA", lambda: plda.llrs(vectors[first], vectors[second]))
+    show("PLDA", lambda: plda.llr_matrix(vectors, vectors)[first, second])
     each = fastest(lambda: [1 - scipy_cosine(vectors[first[at]], vectors[second[at]]) for at in range(PART)]) / PART
     print(f"| cosine, one trial at a time with scipy ({PART:,} timed, times {TRIALS // PART}) | {each * TRIALS:.1f} |")
 
