@@ -131,10 +131,11 @@ def test_each_trial_may_have_its_own_duration(scores: list[float], seconds: floa
         assert llr == pytest.approx(FITTED.llr(score, length))
 
 
-@pytest.mark.parametrize("rate", [0.06, 0.5, 1.0, 2.0, math.inf])
+@pytest.mark.parametrize("rate", [0.06, 0.5, 1.0])
 def test_rates_too_high_are_refused(calibration: Calibration, rate: float) -> None:
     with pytest.raises(
-        ConfigError, match=r"outside 0\.001 to 0\.05: this model was calibrated on 9,045 speaker pairs$"
+        ConfigError,
+        match=r"this model was calibrated on 9,045 speaker pairs; give one from 0\.001 to 0\.05$",
     ):
         calibration.threshold(rate, 3.0)
 
@@ -145,9 +146,9 @@ def test_rates_too_low_are_refused_with_what_they_need(calibration: Calibration,
         calibration.threshold(rate, 3.0)
 
 
-@pytest.mark.parametrize("rate", [0.0, -0.1, math.nan, -math.inf])
+@pytest.mark.parametrize("rate", [0.0, -0.1, 2.0, math.nan, math.inf, -math.inf])
 def test_rates_that_are_none_are_refused(calibration: Calibration, rate: float) -> None:
-    with pytest.raises(ConfigError, match="outside"):
+    with pytest.raises(ConfigError, match="is none; give a fraction"):
         calibration.threshold(rate, 3.0)
 
 

@@ -103,7 +103,7 @@ def test_a_threshold_of_zero_is_a_threshold() -> None:
         ({"prior": math.nan}, "between 0 and 1"),
         ({"far": 1e-6}, "needs at least 3,000,000"),
         ({"far": 0.5}, "outside 0.001 to 0.1"),
-        ({"far": math.nan}, "outside"),
+        ({"far": math.nan}, "is none; give a fraction"),
     ],
 )
 def test_options_that_cannot_be_honoured(options: dict[str, float], words: str) -> None:
@@ -196,3 +196,41 @@ def test_odds_as_people_say_them() -> None:
 def test_undecided_without_calibration_claims_no_probability() -> None:
     got = undecided("too short", (0.4, 5.0), None, model="m")
     assert (got.llr, got.probability) == (None, None)
+
+
+def test_too_few_people_never_make_a_same() -> None:
+    """Ten to one is the most that ten pairs can show; no cosine makes more of it."""
+    few = dataclasses.replace(CALIBRATION, max_llr=BY_TEN, speaker_pairs=10, rates=(0.3, 0.2, 0.1))
+    got = decide(1.0, (9.0, 9.0), few, model="m@1", far=0.3)
+    assert (got.verdict, got.llr) == ("unsure", pytest.approx(BY_TEN))
+    enough = dataclasses.replace(few, max_llr=SAME_LLR)
+    assert decide(1.0, (9.0, 9.0), enough, model="m@1", far=0.3).verdict == "same"
+
+
+def test_the_calibration_that_decided_is_on_record() -> None:
+    again = dataclasses.replace(CALIBRATION, source="by hand")
+    other = dataclasses.replace(CALIBRATION, thresholds=((0.42, 0.40), (0.58, 0.55), (0.7, 0.61)))
+    assert judge(0.8).calibration == CALIBRATION.digest == again.digest
+    assert other.digest != CALIBRATION.digest
+    assert judge(0.8, threshold=0.5).calibration is None
+
+
+def test_without_a_rate_the_least_that_is_supported_is_tolerated() -> None:
+    few = dataclasses.replace(CALIBRATION, rates=(0.3, 0.2, 0.1))
+    assert judge(0.8).far == 0.01
+    assert decide(0.8, (9.0, 9.0), few, model="m@1").far == 0.1
+    with pytest.raises(ConfigError, match=r"outside 0\.1 to 0\.3"):
+        decide(0.8, (9.0, 9.0), few, model="m@1", far=0.01)
+
+
+def test_more_speech_is_asked_for_as_long_as_it_is_known_to_help() -> None:
+    """Nine of ten recordings of one speaker are accepted from ten seconds on."""
+    known = dataclasses.replace(CALIBRATION, reached=(0.5, 0.9))
+    got = decide(0.42, (1.2, 30.0), known, model="m@1")
+    assert got.verdict == "unsure"
+    assert got.more_speech == pytest.approx(8.8)
+    assert got.reason.endswith("the shorter recording has 1.2 s of speech, 8.8 s more would help")
+    assert decide(0.44, (12.0, 30.0), known, model="m@1").more_speech is None
+    never = dataclasses.replace(CALIBRATION, reached=(0.1, 0.1))
+    assert decide(0.42, (1.2, 30.0), never, model="m@1").more_speech is None
+    assert decide(0.9, (1.2, 30.0), known, model="m@1").more_speech is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,7 @@ from samevoice.cli.embed import require_writable
 from samevoice.embedder import load_model
 from samevoice.errors import ConfigError
 from samevoice.evaluation.calibrated import calibrate as calibrate_on
+from samevoice.evaluation.calibrated import is_own
 from samevoice.evaluation.clips import Clips, embed_clips, find_clips
 from samevoice.evaluation.plots import check_picture
 from samevoice.evaluation.wizardpage import report as written
@@ -35,6 +37,7 @@ from samevoice.scoring.calibration import Calibration
 from samevoice.verification import calibration_of
 
 PAGES = (".html", ".htm")
+PLAIN = re.compile(r"[\w.-]+")  # names go into fingerprints and onto command lines
 
 
 def calibrate(
@@ -59,10 +62,13 @@ def calibrate(
     _check(output, report, model)
     found = find_clips(folder)
     opened = load_model(model, threads)
+    start = calibration_of(opened)
+    if is_own(start):  # its people would be judged by what was fitted on them
+        raise ConfigError(f"{model}: is calibrated on people of yours already; calibrate the model it was made from")
     with progress_bar("embedding", sum(map(len, found.values()))) as tell:
         clips = embed_clips(opened, found, tell)
     warn([f"left out: {error}" for _, error in clips.failures])
-    done = calibrate_on(clips, calibration_of(opened))
+    done = calibrate_on(clips, start)
     card, graph = store.load_file(Path(model)) if store.is_path(model) else store.load(model)
     copy = calibrated_card(card, graph, output.stem, done.calibration)
     text = None if report is None else written(done, clips, model=card.fingerprint, made=copy.fingerprint)
@@ -99,8 +105,8 @@ def _check(output: Path, report: Path | None, model: str) -> None:
         ConfigError: a name is not one of a model or page, is taken by the model itself, or cannot be written.
     """
     name = output.stem
-    if output.suffix != store.SUFFIX or not name.isprintable():
-        raise ConfigError(f"{output}: models are .onnx files; give a plain name such as mine.onnx")
+    if output.suffix != store.SUFFIX or not PLAIN.fullmatch(name):
+        raise ConfigError(f"{output}: models are .onnx files named with letters, digits, . _ and -, as mine.onnx")
     if name in zoo.names():
         raise ConfigError(f"{output}: {name} is the name of a model of the zoo; choose another for the copy")
     source = Path(model) if store.is_path(model) else store.model_path(model)

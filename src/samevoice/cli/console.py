@@ -74,7 +74,7 @@ def audio_files(paths: Sequence[str]) -> list[str]:
 def warn(warnings: Sequence[str]) -> None:
     """Show warnings on stderr, each on a line."""
     for warning in warnings:
-        err.print(f"warning: {warning}", style="yellow", markup=False)
+        err.print(f"warning: {_printable(warning)}", style="yellow", markup=False)
 
 
 def embed_files(model: Model, paths: Sequence[str]) -> tuple[list[tuple[str, Embedding]], list[dict[str, str]]]:
@@ -100,7 +100,12 @@ def error_entry(path: str, error: SamevoiceError) -> dict[str, str]:
 
 def complain(error: SamevoiceError) -> None:
     """Tell on stderr about one recording of many."""
-    err.print(f"samevoice: {error}", style="red", markup=False)
+    err.print(f"samevoice: {_printable(str(error))}", style="red", markup=False)
+
+
+def _printable(text: str) -> str:
+    """One line: names of files may hold line breaks and commands for a terminal."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 @contextmanager

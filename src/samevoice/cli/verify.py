@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from samevoice.cli.console import MODEL, JsonOption, ModelOption, ThreadsOption, err, out, print_json, warn
+from samevoice.cli.embed import require_writable
 from samevoice.embedder import load_model
 from samevoice.errors import AudioError
 from samevoice.evaluation.explained import draw_explanation
@@ -25,7 +26,10 @@ def verify(
     second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
     model: ModelOption = MODEL,
     far: Annotated[
-        float | None, typer.Option(help="Tolerated false-accept rate as a fraction; 0.01 unless given.")
+        float | None,
+        typer.Option(
+            help="Tolerated false-accept rate, a fraction; default: 0.01, or the next that the model supports."
+        ),
     ] = None,
     threshold: Annotated[float | None, typer.Option(help="A cosine that alone decides, in place of --far.")] = None,
     explain: Annotated[
@@ -49,6 +53,7 @@ def verify(
         decision = decide_pair(first, second, model=load_model(model, threads), far=far, threshold=threshold)
     else:
         check_picture(explain)
+        require_writable(explain)
         explanation = explain_pair(first, second, model=load_model(model, threads), far=far, threshold=threshold)
         decision = explanation.decision
         draw_explanation(explanation, explain)

@@ -6,7 +6,7 @@ Knows: embedded clips, calibrations. Does not know: files, sound, pages.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,10 +19,11 @@ from samevoice.evaluation.curves import Array, Curve
 from samevoice.evaluation.trials import Trials, all_pairs
 from samevoice.evaluation.wizard import RATES, fit, hold_out
 from samevoice.scoring.bounds import count_pairs, least_rate, people_needed
-from samevoice.scoring.calibration import Calibration
+from samevoice.scoring.calibration import MAX_LLR, Calibration
 from samevoice.scoring.decision import DEFAULT_FAR, DIFFERENT_LLR, SAME_LLR, odds
 
 FEW_PEOPLE = 10  # fewer say little about others
+OWN = "people of the user"
 RARE = 0.001  # the false-accept rate that people ask for next
 PRIOR = 0.5
 OF_LLRS: Mapping[str, Statistic] = {
@@ -100,7 +101,7 @@ def calibrate(clips: Clips, start: Calibration | None) -> Calibrated:
     """Calibrate on known people.
 
     Args:
-        clips: of five people with two clips, at least.
+        clips: of seven people with two clips, at least.
         start: the model's calibration; None if it has none.
 
     Raises:
@@ -118,26 +119,40 @@ def calibrate(clips: Clips, start: Calibration | None) -> Calibrated:
         raise DataError(
             f"these clips cannot calibrate the model: {error}; check that each folder holds the clips of one person"
         ) from error
-    llrs = fitted.llrs(trials.scores, np.minimum(clips.seconds[trials.first], clips.seconds[trials.second]))
+    threshold = max(fitted.threshold(rate, seconds), fitted.crossing(SAME_LLR, seconds))
+    # By the model's own evidence, which folders that hold one person twice have not moved.
+    shorter = np.minimum(clips.seconds[trials.first], clips.seconds[trials.second])
+    llrs = replace(start or fitted, max_llr=MAX_LLR).llrs(trials.scores, shorter)
+    alike = _alike(trials, llrs)
+    if threshold >= 1:
+        raise DataError(
+            f"these clips cannot calibrate the model: even a cosine of 1 would let {100 * rate:g} % of strangers pass; "
+            + (alike[0] if alike else "add people, or check that each folder holds the clips of one person")
+        )
     return Calibrated(
         calibration=fitted,
         people=people,
         clips=len(clips.files),
         seconds=seconds,
         rate=rate,
-        threshold=max(fitted.threshold(rate, seconds), fitted.crossing(SAME_LLR, seconds)),
+        threshold=threshold,
         measured={**by_speaker(judged.accepted, OF_VERDICTS), **by_speaker(judged.llrs, OF_LLRS)},
         trials=trials,
         held_out=judged.llrs,
-        warnings=(*_too_few(people), *_alike(trials, llrs), *_odd(clips, trials, llrs)),
+        warnings=(*_too_few(people), *alike, *_odd(clips, trials, llrs)),
     )
 
 
 def _source(people: int, clips: Clips, start: Calibration | None) -> str:
     """What the card says of the trials."""
     least, most = clips.seconds.min(), clips.seconds.max()
-    own = f"{people} people of the user, {len(clips.files)} clips with {least:.1f} to {most:.1f} s of speech, all pairs"
+    own = f"{people} {OWN}, {len(clips.files)} clips with {least:.1f} to {most:.1f} s of speech, all pairs"
     return own if start is None else f"{own}; on top of: {start.source}"
+
+
+def is_own(calibration: Calibration | None) -> bool:
+    """Whether a calibration was made here, on somebody's own people."""
+    return calibration is not None and OWN in calibration.source
 
 
 def _too_few(people: int) -> list[str]:

@@ -18,7 +18,7 @@ from samevoice.errors import DataError, SamevoiceError
 from samevoice.scoring.bounds import people_needed
 from samevoice.speech.listening import Progress
 
-LEAST_PEOPLE, LEAST_CLIPS = 5, 2
+LEAST_PEOPLE, LEAST_CLIPS = 7, 2  # 21 pairs: with fewer, evidence cannot reach the nineteen to one of "same"
 MAX_CLIPS = 2_000  # two million pairs: beyond that, `samevoice evaluate` is the tool
 TOLD_RATES = (0.05, 0.01, 0.001)
 
@@ -72,7 +72,7 @@ def embed_clips(model: Model, found: Mapping[str, Sequence[Path]], progress: Pro
         progress: is told how many clips are done.
 
     Raises:
-        DataError: too few can be used.
+        DataError: too few can be used, or two people have one recording.
     """
     listed = [(name, file) for name, files in found.items() for file in files]
     failures: list[tuple[Path, SamevoiceError]] = []
@@ -83,6 +83,8 @@ def embed_clips(model: Model, found: Mapping[str, Sequence[Path]], progress: Pro
     for (name, file), outcome in zip(listed, outcomes, strict=True):
         if isinstance(outcome, SamevoiceError):
             failures.append((file, outcome))
+        elif copies := [place for place, vector in enumerate(vectors) if np.array_equal(vector, outcome.vector)]:
+            failures.append((file, _copied(file, name, *kept[copies[0]])))
         else:
             kept.append((name, file))
             vectors.append(outcome.vector)
@@ -93,6 +95,17 @@ def embed_clips(model: Model, found: Mapping[str, Sequence[Path]], progress: Pro
     return Clips(np.stack(vectors), np.array(seconds), names, tuple(file for _, file in kept), tuple(failures))
 
 
+def _copied(file: Path, name: str, person: str, other: Path) -> DataError:
+    """What to say of a clip that is another once more.
+
+    Raises:
+        DataError: the other belongs to somebody else.
+    """
+    if person != name:
+        raise DataError(f"{file} and {other} are the same recording, under two people; remove one of them")
+    return DataError(f"{file}: the same recording as {other}; record another")
+
+
 def require_people(people: Sequence[str], where: str) -> None:
     """Refuse what tells too little about other people.
 
@@ -101,7 +114,7 @@ def require_people(people: Sequence[str], where: str) -> None:
         where: begins the sentence.
 
     Raises:
-        DataError: fewer than five people have two clips.
+        DataError: fewer than seven people have two clips.
     """
     names, counts = np.unique(np.array(people, dtype=str), return_counts=True)
     enough = int((counts >= LEAST_CLIPS).sum())

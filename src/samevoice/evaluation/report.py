@@ -19,7 +19,7 @@ from samevoice.evaluation.thresholds import Threshold
 from samevoice.evaluation.trials import SessionCounts, Trials, all_pairs, count_sessions, one_and_many
 
 PRIORS = (0.01, 0.05)
-FEW = 5
+FEW = 10
 FEW_SPEAKERS = f"(fewer than {FEW} speakers: the intervals say nothing about other people)"
 NO_WIDTH = "(an interval without width: no error was seen here, which does not mean that none can happen)"
 

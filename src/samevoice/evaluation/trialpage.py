@@ -69,7 +69,7 @@ def blocks_of(report: TrialReport, paths: Mapping[str, Path]) -> Iterator[Block]
     yield Facts([_fact(report, name) for name in SHOWN if report.measured[name]])
     yield Text(
         f"{len(trials.targets):,} trials with one speaker and {len(trials.non_targets):,} with two, of "
-        f"{report.speakers:,} speakers. Intervals hold the measure of other speakers like these in 95 of 100 cases."
+        f"{report.speakers:,} speakers. Intervals: 95 % confidence, by drawing speakers anew."
     )
     for note in report.notes():
         yield Text(f"{note[1].upper()}{note[2:-1]}.")

@@ -27,7 +27,7 @@ from samevoice.evaluation.report import PRIORS
 from samevoice.evaluation.triallist import TrialList
 from samevoice.evaluation.trials import Indices, Trials
 from samevoice.scoring.calibration import Calibration
-from samevoice.scoring.decision import DIFFERENT_LLR, Verdict, decide
+from samevoice.scoring.decision import DIFFERENT_LLR, SAME_LLR, Verdict, decide
 from samevoice.speech.listening import Progress
 
 MAX_RATED = 200_000_000  # trials times draws: a few minutes
@@ -131,7 +131,13 @@ def find_recordings(names: Sequence[str], root: Path) -> list[Path]:
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; give the one that the names in the list start from")
-    return [place_below(root, name) for name in names]
+    found = []
+    for name in names:
+        try:
+            found.append(place_below(root, name))
+        except DataError as error:
+            raise DataError(f"{name}: leads out of {root}; a list may name only what lies below it") from error
+    return found
 
 
 def embed_all(model: Model, sounds: Iterable[Source], progress: Progress | None = None) -> Embedded:
@@ -228,6 +234,8 @@ def values(run: Run) -> dict[str, float | None]:
 
 def accepted_from(calibration: Calibration, seconds: Array) -> Array:
     """The lowest cosine that `decide` accepts by default, by seconds of speech on the shorter side, shape (n,)."""
+    if calibration.max_llr < SAME_LLR:  # too few people for any "same"
+        return np.full(len(seconds), np.inf)
     lengths, places = np.unique(seconds, return_inverse=True)
     cuts = [decide(0.0, (length, length), calibration, model="").threshold for length in lengths.tolist()]
     found: Array = np.array(cuts, dtype=np.float64)[places]

@@ -61,7 +61,7 @@ def fit(
     if scale <= 0:
         raise ValueError("recordings of one person are no more alike than those of two")
     bias, slope, log_bias, log_slope = (scale * weight for weight in start.weights)
-    people = trials.voices[trials.first][~is_target], trials.voices[trials.second][~is_target]
+    people = _strangers(trials)
     pairs = count_pairs(*people)
     rates = [rate for rate in RATES if rate >= least_rate(pairs)] if rates is None else rates
     rows = []
@@ -75,7 +75,7 @@ def fit(
         reached += np.quantile(scores[is_target] - _at(start, reached, shorter[is_target]), 1 - MOST)
     return Calibration(
         weights=(bias + shift, slope, log_bias, log_slope),
-        max_llr=math.log(max(pairs, 2)),
+        max_llr=_most(trials),
         durations=start.durations,
         rates=tuple(rates),
         # Rows of two rates are moved by themselves, so they might cross where a clip is much longer than the others.
@@ -128,7 +128,19 @@ def hold_out(trials: Trials, seconds: Array, start: Calibration | None, rate: fl
             llrs[judged] = replace(fitted, max_llr=MAX_LLR).llrs(scores, lasts)
             enough = scores >= _at(fitted, np.array(fitted.thresholds[0]), lasts)
             accepted[judged] = enough & (llrs[judged] >= SAME_LLR)
-    return HeldOut(replace(trials, scores=llrs), replace(trials, scores=accepted))
+    most = _most(trials)  # what the calibration of everybody will claim, of which those here have fewer pairs
+    return HeldOut(replace(trials, scores=np.clip(llrs, -most, most)), replace(trials, scores=accepted))
+
+
+def _strangers(trials: Trials) -> tuple[Indices, Indices]:
+    """Who is compared with whom in non-target trials."""
+    others = ~trials.is_target
+    return trials.voices[trials.first][others], trials.voices[trials.second][others]
+
+
+def _most(trials: Trials) -> float:
+    """The greatest evidence that so many pairs of people can show."""
+    return math.log(max(count_pairs(*_strangers(trials)), 2))
 
 
 def _correction(llrs: Array, is_target: NDArray[np.bool_], strength: float) -> tuple[float, float]:

@@ -12,9 +12,12 @@ Language 20, 2006 (the llr as the argument of a logistic regression trained at e
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -76,6 +79,11 @@ class Calibration:
         if (self.weights[1] + self.weights[3] * np.log(self.durations) <= 0).any():
             raise ValueError("the llr does not grow with the cosine; the scores do not separate same from different")
 
+    @property
+    def digest(self) -> str:
+        """Twelve digits that tell this calibration from any other."""
+        return _digest(self)
+
     def llr(self, score: float, seconds: float) -> float:
         """Evidence for one speaker against two, natural logarithm, within +-`max_llr`.
 
@@ -106,11 +114,14 @@ class Calibration:
         Raises:
             ConfigError: the calibration trials cannot support so low a rate, or the rate is too high to mean anything.
         """
+        if not 0 < rate <= 1:
+            raise ConfigError(f"a false-accept rate of {rate:g} is none; give a fraction such as 0.01")
         if not self.rates[-1] <= rate <= self.rates[0]:
             raise ConfigError(
                 f"a false-accept rate of {rate:g} is outside {self.rates[-1]:g} to {self.rates[0]:g}: this model was "
                 f"calibrated on {self.speaker_pairs:,} speaker pairs"
-                + (f", and {rate:g} needs at least {pairs_needed(rate):,}" if 0 < rate < self.rates[-1] else "")
+                + (f", and {rate:g} needs at least {pairs_needed(rate):,}" if rate < self.rates[-1] else "")
+                + f"; give one from {self.rates[-1]:g} to {self.rates[0]:g}"
             )
         by_rate = [np.interp(np.log(self._clip(seconds)), np.log(self.durations), row) for row in self.thresholds]
         return float(np.interp(-math.log(rate), -np.log(self.rates), by_rate))
@@ -173,6 +184,13 @@ class Calibration:
             )
         except (TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"the card's calibration cannot be read ({error}); pull the model again") from error
+
+
+@lru_cache(maxsize=16)
+def _digest(calibration: Calibration) -> str:
+    """Of all its numbers and its source."""
+    text = json.dumps(calibration.to_json(), sort_keys=True)
+    return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:12]
 
 
 def fit(

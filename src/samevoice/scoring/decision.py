@@ -39,6 +39,7 @@ class Decision:
             asks for and the one where evidence reaches nineteen to one; None where nothing was scored.
         far: the false-accept rate that was tolerated, which the threshold keeps with 95 % confidence for other people
             like those of the calibration; None when the caller gave the threshold.
+        calibration: digest of the calibration that decided; None like `far`.
         impostor_pairs: how many pairs of different speakers that rate stands on; None like `far`.
         prior: probability of one speaker before listening.
         speech: seconds of speech in the first and the second recording.
@@ -60,6 +61,7 @@ class Decision:
     reason: str
     model: str
     warnings: tuple[str, ...] = ()
+    calibration: str | None = None
     impostor_pairs: int | None = None
     more_speech: float | None = None
 
@@ -116,7 +118,8 @@ def decide(
     llr = calibration.llr(score, seconds)
     rate = _tolerated(calibration, far)
     cut = max(calibration.threshold(rate, seconds), calibration.crossing(SAME_LLR, seconds))
-    verdict = "same" if score >= cut else "different" if llr <= DIFFERENT_LLR else "unsure"
+    able = calibration.max_llr >= SAME_LLR  # a calibration on too few people never has the evidence
+    verdict = "same" if able and score >= cut else "different" if llr <= DIFFERENT_LLR else "unsure"
     more = _more_speech(calibration, rate, seconds) if verdict == "unsure" else None
     return Decision(
         verdict=verdict,
@@ -130,6 +133,7 @@ def decide(
         reason=_reason(verdict, llr, rate, seconds, more),
         model=model,
         warnings=warnings,
+        calibration=calibration.digest,
         impostor_pairs=calibration.speaker_pairs,
         more_speech=more,
     )
