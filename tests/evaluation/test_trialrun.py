@@ -133,7 +133,7 @@ def test_shares_add_up() -> None:
 
 @pytest.mark.parametrize("name", ["../a.wav", "/etc/passwd", "x/../../a.wav", "C:\\a.wav"])
 def test_a_name_may_not_leave_the_root(name: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="does not lie below"):
+    with pytest.raises(DataError, match="leads out of"):
         find_recordings(["a.wav", name], tmp_path)
     assert find_recordings(["b/a.wav"], tmp_path) == [tmp_path / "b" / "a.wav"]
     with pytest.raises(DataError, match="no such folder"):

@@ -172,12 +172,16 @@ def test_a_model_without_calibration_gives_no_evidence(root: Path, tmp_path: Pat
         (["--trials", "list.txt", "--root", "nowhere"], "no such folder"),
         (["--trials", "list.txt", "--root", ".", "--report", "x.pdf"], "end its name with .html"),
         (["--trials", "list.txt", "--root", ".", "--report", "none/x.html"], "no such folder"),
-        (["--trials", "out.txt", "--root", "."], "does not lie below"),
+        (["--trials", "out.txt", "--root", "."], "leads out of"),
+        (["--trials", "self.txt", "--root", "."], "anna.wav and ./anna.wav are one file"),
+        (["--trials", "list.txt", "--root", ".", "--report", "folder.html"], "is a folder"),
     ],
 )
 def test_errors_are_sentences(arguments: list[str], sentence: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
     (root / "out.txt").write_text("1 ../a.wav anna.wav\n0 anna.wav bert.wav\n")
+    (root / "self.txt").write_text("1 anna.wav ./anna.wav\n0 anna.wav bert.wav\n")
+    (root / "folder.html").mkdir(exist_ok=True)
     result = run(*arguments)
     assert result.returncode == 2
     assert sentence in result.stderr
