@@ -295,3 +295,12 @@ def test_folders_that_cannot_serve_are_refused_in_one_sentence(tmp_path: Path) -
         find_clips(tmp_path)
     (tmp_path / "p8" / "more.wav").write_bytes(b"")
     assert [len(files) for files in find_clips(tmp_path).values()] == [2, 2, 2, 2, 2, 2, 1, 1, 2]
+
+
+def test_a_threshold_that_nobody_reaches_is_refused() -> None:
+    """Of seven people one has two folders, so that strangers score as high as anybody can."""
+    clips = clips_of(7, spread=0.1)
+    vectors = clips.vectors.copy()
+    vectors[:6] = vectors[0]
+    with pytest.raises(DataError, match=r"even a cosine of 1 would let 20 % of strangers pass; p000 and p001 sound"):
+        calibrate(replace(clips, vectors=vectors), None)

@@ -354,3 +354,12 @@ def test_long_names_are_told_in_a_sentence() -> None:
     result = run("check", "a" * 300 + ".wav")
     assert result.returncode == 2
     assert "unexpected" not in result.stderr
+
+
+def test_names_of_files_give_no_commands_to_a_terminal(tmp_path: Path) -> None:
+    evil = tmp_path / "\x1b[31mred\nsamevoice: all is well.wav"
+    evil.write_bytes(b"no sound")
+    result = run("check", str(evil))
+    assert result.returncode == 2
+    assert "\x1b" not in result.stderr
+    assert result.stderr.count("\n") == 1
