@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json as json_text
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,22 +19,19 @@ from samevoice.cli.console import (
     progress_bar,
     warn,
 )
-from samevoice.cli.embed import require_writable
+from samevoice.cli.outputs import require_page, require_writable
 from samevoice.embedder import load_model
 from samevoice.errors import ConfigError
 from samevoice.evaluation.calibrated import calibrate as calibrate_on
 from samevoice.evaluation.calibrated import is_own
 from samevoice.evaluation.clips import Clips, embed_clips, find_clips
-from samevoice.evaluation.plots import check_picture
+from samevoice.evaluation.page import save_page
 from samevoice.evaluation.wizardpage import report as written
-from samevoice.files import write_atomically
 from samevoice.models import store, zoo
-from samevoice.models.card import ModelCard, fingerprint_of
+from samevoice.models.card import recalibrated
 from samevoice.models.encoder import write_model
-from samevoice.scoring.calibration import Calibration
 from samevoice.verification import calibration_of
 
-PAGES = (".html", ".htm")
 PLAIN = re.compile(r"[\w.-]+")  # names go into fingerprints and onto command lines
 
 
@@ -70,11 +65,11 @@ def calibrate(
     warn([f"left out: {error}" for _, error in clips.failures])
     done = calibrate_on(clips, start)
     card, graph = store.load_file(Path(model)) if store.is_path(model) else store.load(model)
-    copy = calibrated_card(card, graph, output.stem, done.calibration)
+    copy = recalibrated(card, graph, output.stem, done.calibration.to_json())
     text = None if report is None else written(done, clips, model=card.fingerprint, made=copy.fingerprint)
     write_model(output, graph, copy)
     if report is not None and text is not None:
-        _write(report, text)
+        save_page(report, text)
     if json:
         print_json({"path": str(output), "model": copy.fingerprint, **done.to_json(), "left_out": _left_out(clips)})
         return
@@ -82,20 +77,6 @@ def calibrate(
     out.print(str(done), markup=False)
     out.print("measured on people left out of the fit; the calibration itself is fitted on all of them", markup=False)
     out.print(f"{copy.fingerprint} in {output}; use it with: samevoice verify --model {output} A B", markup=False)
-
-
-def calibrated_card(card: ModelCard, graph: bytes, name: str, calibration: Calibration) -> ModelCard:
-    """The card of a copy: another calibration, and another name, so that no verdict is mistaken for the model's own.
-
-    Args:
-        card: of the model.
-        graph: of the model.
-        name: of the copy.
-        calibration: to put in.
-    """
-    plain = json_text.loads(json_text.dumps(calibration.to_json()))
-    changed = replace(card, name=name, calibration=plain)
-    return replace(changed, fingerprint=fingerprint_of(graph, changed))
 
 
 def _check(output: Path, report: Path | None, model: str) -> None:
@@ -113,24 +94,8 @@ def _check(output: Path, report: Path | None, model: str) -> None:
     if output.exists() and source.exists() and output.samefile(source):
         raise ConfigError(f"{output}: is the model itself; a calibration goes into a copy, give it another name")
     require_writable(output)
-    if report is None:
-        return
-    if report.suffix not in PAGES:
-        raise ConfigError(f"{report}: reports are .html files; name it like {name}.html")
-    check_picture(report.with_suffix(".svg"))
-    require_writable(report)
-
-
-def _write(report: Path, text: str) -> None:
-    """Write the page in one step.
-
-    Raises:
-        ConfigError: it cannot be written.
-    """
-    try:
-        write_atomically(report, lambda file: file.write(text.encode()))
-    except OSError as error:
-        raise ConfigError(f"{report}: cannot be written ({error.strerror}); choose another place") from error
+    if report is not None:
+        require_page(report)
 
 
 def _left_out(clips: Clips) -> list[dict[str, str]]:

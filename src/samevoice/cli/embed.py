@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -12,6 +11,7 @@ import typer
 from numpy.typing import NDArray
 
 from samevoice.cli.console import MODEL, ModelOption, PathsArgument, ThreadsOption, audio_files, embed_files, out
+from samevoice.cli.outputs import require_writable
 from samevoice.embedder import load_model
 from samevoice.errors import ConfigError
 from samevoice.files import write_atomically
@@ -46,21 +46,6 @@ def embed(
     write(output, good)
     out.print(f"{len(good)} embeddings by {opened.card.fingerprint} in {output}", markup=False)
     raise typer.Exit(2 if errors else 0)
-
-
-def require_writable(output: Path) -> None:
-    """Say at once, not after hours of work, that there is no place for the result.
-
-    Raises:
-        ConfigError: a file cannot be made in the folder, or the name is that of a folder.
-    """
-    try:
-        with tempfile.TemporaryFile(dir=output.parent):
-            pass
-    except OSError as error:
-        raise ConfigError(f"{output.parent}: no file can be written here ({error.strerror}); choose another") from error
-    if output.is_dir():
-        raise ConfigError(f"{output}: is a folder; name a file")
 
 
 def require_parquet() -> None:

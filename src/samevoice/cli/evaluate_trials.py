@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,24 +9,21 @@ import numpy as np
 
 from samevoice.audio.waveform import Samples
 from samevoice.cli.console import out, print_json, progress_bar, warn
-from samevoice.cli.embed import require_writable
+from samevoice.cli.outputs import require_page
 from samevoice.corpora.storage import load_manifest
 from samevoice.embedder import load_model
-from samevoice.errors import ConfigError, DataError
 from samevoice.evaluation.breakdown import break_down, labels_of
-from samevoice.evaluation.plots import check_picture
 from samevoice.evaluation.stress import Change, stress
-from samevoice.evaluation.triallist import TrialList, read_trials, speaker_of
+from samevoice.evaluation.triallist import read_trials, speaker_of
 from samevoice.evaluation.trialpage import write_page
 from samevoice.evaluation.trialreport import TrialReport
-from samevoice.evaluation.trialrun import embed_all, find_recordings, measure, noise_of, score
+from samevoice.evaluation.trialrun import embed_all, find_recordings, measure, noise_of, require_two_files, score
 from samevoice.training.augment.channel import TELEPHONE_HZ, band_limited
 from samevoice.training.augment.codecs import advice, available, round_trip
 from samevoice.training.augment.noise import add_noise, synthetic_noise
 from samevoice.training.augment.rooms import reverberate, synthetic_response
 from samevoice.verification import calibration_of
 
-SUFFIXES = (".html", ".htm")
 SNR_DB = (20, 10, 0)
 TILT = 1.0  # pink noise
 RT60, DIRECT_DB = 0.6, 0.0  # a living room, two metres from the microphone
@@ -65,11 +60,11 @@ def evaluate_trials(
         ModelError: the model is missing or damaged.
     """
     if report is not None:
-        check_page(report)
+        require_page(report)
     listed = read_trials(trials)
     speaker_of(listed)  # contradictions show before hours of work
     paths = find_recordings(listed.names, root)
-    _require_two_files(listed, paths, trials)
+    require_two_files(listed, paths)
     told = {} if manifest is None else labels_of(load_manifest(manifest), paths)
     changes, not_run = conditions() if stressed else ({}, {})
     opened = load_model(model, threads)
@@ -106,30 +101,6 @@ def evaluate_trials(
         print_json(found.to_json())
     else:
         out.print(str(found), markup=False)
-
-
-def check_page(path: Path) -> None:
-    """Say before hours of work that a page cannot be written.
-
-    Raises:
-        ConfigError: matplotlib is not installed, the folder does not exist, or the suffix is not that of a page.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"{path}: a report is a page; end its name with {SUFFIXES[0]}")
-    check_picture(path.with_suffix(".svg"))
-    require_writable(path)
-
-
-def _require_two_files(listed: TrialList, paths: Sequence[Path], where: Path) -> None:
-    """Refuse trials of a recording with itself under another name.
-
-    Raises:
-        DataError: there is one.
-    """
-    _, files = np.unique([os.path.realpath(path) for path in paths], return_inverse=True)
-    if len(itself := np.flatnonzero(files[listed.first] == files[listed.second])):
-        one = listed[int(itself[0])]
-        raise DataError(f"{where}: {one.first} and {one.second} are one file; remove the trial")
 
 
 def conditions() -> tuple[dict[str, Change], dict[str, str]]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from samevoice.cli.console import MODEL, JsonOption, ModelOption, ThreadsOption, err, out, print_json, warn
-from samevoice.cli.embed import require_writable
+from samevoice.cli.outputs import require_writable
 from samevoice.embedder import load_model
 from samevoice.errors import AudioError
 from samevoice.evaluation.explained import draw_explanation

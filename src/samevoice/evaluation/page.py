@@ -10,6 +10,10 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
+
+from samevoice.errors import ConfigError
+from samevoice.files import write_atomically
 
 PNG, SVG, WAV = b"\x89PNG\r\n\x1a\n", b"<svg", b"RIFF"
 FIGURE = r"[-+\u2212]?\d[\d.,]*( %)?"
@@ -167,6 +171,18 @@ class Picture:
 
 
 Block = Heading | Text | Facts | Table | Picture | Player
+
+
+def save_page(path: Path, text: str) -> None:
+    """Write a page in one step.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        write_atomically(path, lambda file: file.write(text.encode()))
+    except OSError as error:
+        raise ConfigError(f"{path}: the report cannot be written ({error.strerror}); choose another place") from error
 
 
 def page(title: str, blocks: Iterable[Block]) -> str:

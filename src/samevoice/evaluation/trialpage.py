@@ -17,15 +17,13 @@ import soundfile
 from samevoice import __version__
 from samevoice.audio.decode import open_recording
 from samevoice.audio.resample import SPAN_SECONDS, mix, waveforms
-from samevoice.errors import ConfigError
 from samevoice.evaluation.breakdown import FEW, Part
 from samevoice.evaluation.metrics import eer
-from samevoice.evaluation.page import Block, Fact, Facts, Heading, Picture, Player, Table, Text, page
+from samevoice.evaluation.page import Block, Fact, Facts, Heading, Picture, Player, Table, Text, page, save_page
 from samevoice.evaluation.pictures import det_picture, reliability_picture, score_picture
 from samevoice.evaluation.report import PRIORS
 from samevoice.evaluation.trialreport import NAMES, Scored, TrialReport, figure, interval, share
 from samevoice.evaluation.trialrun import Run, values
-from samevoice.files import write_atomically
 from samevoice.scoring.decision import SENTENCES, Verdict
 
 CLIP_SECONDS, CLIP_RATE = 5.0, 16_000
@@ -55,11 +53,7 @@ def write_page(report: TrialReport, paths: Mapping[str, Path], path: Path) -> No
         ConfigError: the file cannot be written.
         AudioError: a recording can no longer be read.
     """
-    text = page(f"{report.model.partition('@')[0]} on {report.name}", blocks_of(report, paths)).encode()
-    try:
-        write_atomically(path, lambda file: file.write(text))
-    except OSError as error:
-        raise ConfigError(f"{path}: the report cannot be written ({error.strerror}); check the folder") from error
+    save_page(path, page(f"{report.model.partition('@')[0]} on {report.name}", blocks_of(report, paths)))
 
 
 def blocks_of(report: TrialReport, paths: Mapping[str, Path]) -> Iterator[Block]:

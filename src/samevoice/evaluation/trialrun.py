@@ -9,6 +9,7 @@ Knows: lists of trials, models, calibrations. Does not know: how results are sho
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -138,6 +139,22 @@ def find_recordings(names: Sequence[str], root: Path) -> list[Path]:
         except DataError as error:
             raise DataError(f"{name}: leads out of {root}; a list may name only what lies below it") from error
     return found
+
+
+def require_two_files(listed: TrialList, paths: Sequence[Path]) -> None:
+    """Refuse trials of a recording with itself under another name.
+
+    Args:
+        listed: the trials.
+        paths: of its recordings.
+
+    Raises:
+        DataError: there is one.
+    """
+    _, files = np.unique([os.path.realpath(path) for path in paths], return_inverse=True)
+    if len(itself := np.flatnonzero(files[listed.first] == files[listed.second])):
+        one = listed[int(itself[0])]
+        raise DataError(f"{one.first} and {one.second} are one file; remove the trial from the list")
 
 
 def embed_all(model: Model, sounds: Iterable[Source], progress: Progress | None = None) -> Embedded:

@@ -10,7 +10,7 @@ import json
 import math
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, cast
 
 from samevoice.audio.waveform import MAX_RATE, MIN_RATE
@@ -233,3 +233,17 @@ def fingerprint_of(graph: bytes, card: ModelCard) -> str:
     shaping = json.dumps({key: recipe[key] for key in SHAPING}, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(hashlib.sha256(graph).digest() + shaping.encode()).hexdigest()
     return f"{card.name}@{digest[:FINGERPRINT_DIGITS]}"
+
+
+def recalibrated(card: ModelCard, graph: bytes, name: str, calibration: Mapping[str, object]) -> ModelCard:
+    """The card of a copy: another calibration, and another name, so that no verdict is mistaken for the model's own.
+
+    Args:
+        card: of the model.
+        graph: of the model.
+        name: of the copy.
+        calibration: plain data, as `Calibration.to_json` gives it.
+    """
+    plain = json.loads(json.dumps(calibration))
+    changed = replace(card, name=name, calibration=plain)
+    return replace(changed, fingerprint=fingerprint_of(graph, changed))

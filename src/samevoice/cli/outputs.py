@@ -1,0 +1,38 @@
+"""What a command can write, found out before its work and not after it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from samevoice.errors import ConfigError
+from samevoice.evaluation.plots import check_picture
+
+PAGES = (".html", ".htm")
+
+
+def require_writable(output: Path) -> None:
+    """Say at once, not after hours of work, that there is no place for the result.
+
+    Raises:
+        ConfigError: a file cannot be made in the folder, or the name is that of a folder.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{output.parent}: no file can be written here ({error.strerror}); choose another") from error
+    if output.is_dir():
+        raise ConfigError(f"{output}: is a folder; name a file")
+
+
+def require_page(path: Path) -> None:
+    """The same for a page with pictures.
+
+    Raises:
+        ConfigError: as for `require_writable`; or matplotlib is not installed, or the suffix is not that of a page.
+    """
+    if path.suffix.lower() not in PAGES:
+        raise ConfigError(f"{path}: a report is a page; end its name with {PAGES[0]}")
+    check_picture(path.with_suffix(".svg"))
+    require_writable(path)
