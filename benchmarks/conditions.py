@@ -6,13 +6,16 @@ not simulate what changes in a voice itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
+from numpy.typing import NDArray
 
 from samevoice.audio.waveform import Waveform
+from samevoice.embedder import Model
 from samevoice.speech.vad import RATE
 from samevoice.training.augment.channel import coloured
 from samevoice.training.augment.codecs import round_trip
@@ -49,3 +52,11 @@ class Conditions:
         if rng.random() < 0.3:
             sound = round_trip(sound, RATE, ("mp3", "opus")[int(rng.integers(2))])
         return Waveform(sound.astype(np.float32), RATE)
+
+
+def here_and_elsewhere(
+    model: Model, pieces: Sequence[Waveform], elsewhere: Conditions
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Embeddings of the pieces as they were recorded, and as recorded elsewhere, each (n, d)."""
+    here = np.stack([one.vector for one in model.embed_many(pieces)])
+    return here, np.stack([one.vector for one in model.embed_many(map(elsewhere, pieces))])

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import samevoice as sv
-from benchmarks.conditions import Conditions
+from benchmarks.conditions import Conditions, here_and_elsewhere
 from benchmarks.corpus import LENGTHS, data_folder, librispeech, pair_scores, speech_pieces
 from samevoice.evaluation.curves import Array, curve_of
 from samevoice.scoring.calibration import Calibration
@@ -53,8 +53,7 @@ def main() -> None:
         spoken = np.array([len(one.samples) / one.rate for one in pieces])
         rows, columns = np.triu_indices(len(pieces), k=1)
         shorter = np.minimum(spoken[rows], spoken[columns])
-        clean = np.stack([one.vector for one in model.embed_many(pieces)])
-        other = np.stack([one.vector for one in model.embed_many(map(elsewhere, pieces))])
+        clean, other = here_and_elsewhere(model, pieces, elsewhere)
         for label, sides in (("as recorded", (clean, clean)), ("one elsewhere", (clean, other))):
             scores, is_target = pair_scores(*sides, names)
             cells = row(calibration, scores, shorter, is_target)

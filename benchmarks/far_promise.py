@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import samevoice as sv
-from benchmarks.conditions import Conditions
+from benchmarks.conditions import Conditions, here_and_elsewhere
 from benchmarks.corpus import LENGTHS, data_folder, librispeech, speech_pieces
 from samevoice.evaluation.thresholds import far_threshold
 from samevoice.scoring.bounds import bounded_thresholds, least_rate
@@ -59,8 +59,7 @@ def main() -> None:
     for label, seconds in LENGTHS:
         pieces, names = speech_pieces(utterances, seconds, detector, PIECES)
         elsewhere = Conditions(folder, np.random.default_rng(SEED))
-        clean = np.stack([one.vector for one in model.embed_many(pieces)])
-        other = np.stack([one.vector for one in model.embed_many(map(elsewhere, pieces))])
+        clean, other = here_and_elsewhere(model, pieces, elsewhere)
         _, numbers = np.unique(names, return_inverse=True)
         rows, columns = np.nonzero(numbers[:, None] < numbers)
         for sides, second in (("as recorded", clean), ("one elsewhere", other)):

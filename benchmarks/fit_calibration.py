@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import samevoice as sv
-from benchmarks.conditions import Conditions
+from benchmarks.conditions import Conditions, here_and_elsewhere
 from benchmarks.corpus import data_folder, librispeech, pair_scores, speech_pieces
 from samevoice.evaluation.metrics import cllr, eer
 from samevoice.models import zoo
@@ -43,8 +43,7 @@ def main() -> None:
     scores, seconds, is_target, sides = [], [], [], []
     for duration in DURATIONS:
         pieces, names = speech_pieces(utterances, duration, detector)
-        clean = np.stack([one.vector for one in model.embed_many(pieces)])
-        other = np.stack([one.vector for one in model.embed_many(map(elsewhere, pieces))])
+        clean, other = here_and_elsewhere(model, pieces, elsewhere)
         trials = [pair_scores(*both, names) for both in ((clean, other), (other, clean), (other, other))]
         numbers = np.searchsorted(speakers, names)[np.stack(np.triu_indices(len(names), k=1))]
         sides.append(np.tile(numbers, len(trials)))
