@@ -73,6 +73,7 @@ def told(root: Path) -> tuple[dict[str, Any], str, str]:
 def test_json_tells_everything(told: tuple[dict[str, Any], str, str], root: Path) -> None:
     found, _, stderr = told
     keys = {"eer", "min_dcf", "act_dcf", "cllr", "cllr_min", "auc", "trials", "intervals", "left_out", "priors"}
+    assert "fewer than 10 speakers" in " ".join(told[0]["notes"])
     assert keys <= set(found)
     assert (found["trials"], found["targets"], found["non_targets"], found["recordings"]) == (6, 2, 4, 5)
     assert found["speakers"] == 3

@@ -122,6 +122,7 @@ class TrialReport:
             "list": self.name,
             **{name: one and one.value for name, one in self.measured.items()},
             "intervals": {name: one and [one.low, one.high] for name, one in self.measured.items()},
+            "notes": self.notes(),
             "eer_of_cosines": eer(trials.targets, trials.non_targets),
             "draws": self.draws,
             "priors": {name: PRIORS["_05" in name] for name in MEASURES if "dcf" in name},
