@@ -177,7 +177,7 @@ def rewrite(path: Path, **change: Any) -> None:
         {"vectors": np.eye(8, dtype=np.float32)[:1]},
         {"vectors": np.eye(8, dtype=np.int64)},
         {"vectors": np.ones(8, dtype=np.float32)},
-        {"vectors": np.array([[object()]])},
+        {"vectors": np.array([[None]])},
         {"model": np.array(["a", "b"])},
         {"model": 7},
     ],
