@@ -5,6 +5,9 @@
      x NotEnoughSpeech(have, need)      short-speech    3     seconds, so a page can say "speak 2 s longer"
      x ModelError                       model           2     missing, wrong digest, not a samevoice model
        + FingerprintMismatch(a, b)      fingerprint     2     embeddings of two models met
+     x GalleryError                     gallery         2     locked, damaged, another key, a name that is taken
+       + UnknownPerson                  unknown-person  2     nobody of that name is enrolled
+       + EnrolmentRefused(advice)       refused         3     a recording that would make a bad voiceprint
      x DataError                        data            2     bad manifest, empty corpus, a speaker on two sides
      x ConfigError                      config          2     an option that cannot be honoured
 
@@ -76,21 +79,57 @@ class FingerprintMismatch(ModelError):
     Args:
         first: fingerprint of the first embedding's model.
         second: fingerprint of the second embedding's model.
+        advice: what to do.
     """
 
     code = "fingerprint"
 
-    def __init__(self, first: str, second: str) -> None:
+    def __init__(self, first: str, second: str, advice: str = "embed both recordings with one model") -> None:
         """Compose the sentence from both fingerprints."""
-        super().__init__(
-            f"embeddings of two models cannot be compared: {first} and {second}; embed both recordings with one model"
-        )
+        super().__init__(f"embeddings of two models cannot be compared: {first} and {second}; {advice}")
         self.first = first
         self.second = second
+        self.advice = advice
 
-    def __reduce__(self) -> tuple[type[FingerprintMismatch], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[FingerprintMismatch], tuple[str, str, str]]:
         """Rebuild from the parts, so that the error survives a trip between processes."""
-        return FingerprintMismatch, (self.first, self.second)
+        return FingerprintMismatch, (self.first, self.second, self.advice)
+
+
+class GalleryError(SamevoiceError):
+    """A gallery of voiceprints cannot be opened or changed as asked."""
+
+    code = "gallery"
+
+
+class UnknownPerson(GalleryError):
+    """Nobody of that name is enrolled."""
+
+    code = "unknown-person"
+
+
+class EnrolmentRefused(GalleryError):
+    """A recording that would make a bad voiceprint.
+
+    Args:
+        name: what the user calls the recording.
+        reasons: what is wrong and what to do, a sentence each, without the recording's name.
+        codes: a stable short name for each.
+    """
+
+    code = "refused"
+    exit_code = 3
+
+    def __init__(self, name: str, reasons: tuple[str, ...], codes: tuple[str, ...]) -> None:
+        """Compose the sentence."""
+        super().__init__(f"{name}: not enrolled; {'; '.join(reasons)}")
+        self.name = name
+        self.reasons = reasons
+        self.codes = codes
+
+    def __reduce__(self) -> tuple[type[EnrolmentRefused], tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        """Rebuild from the parts, so that the error survives a trip between processes."""
+        return EnrolmentRefused, (self.name, self.reasons, self.codes)
 
 
 class DataError(SamevoiceError):
