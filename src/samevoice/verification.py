@@ -60,27 +60,56 @@ def verify(
         except NotEnoughSpeech as error:
             found.append(error)
         warnings += [f"{name}: {warning}" for warning in found[-1].warnings]
-    short = [part for part in found if isinstance(part, NotEnoughSpeech)]
-    if short:
-        have = [part.have if isinstance(part, NotEnoughSpeech) else part.seconds for part in found]
+    return judge(found[0], found[1], model=model, far=far, threshold=threshold, prior=prior, warnings=tuple(warnings))
+
+
+def judge(
+    first: Embedding | NotEnoughSpeech,
+    second: Embedding | NotEnoughSpeech,
+    *,
+    model: Model,
+    far: float | None = None,
+    threshold: float | None = None,
+    prior: float = DEFAULT_PRIOR,
+    warnings: tuple[str, ...] = (),
+) -> Decision:
+    """Decide between two voices that were embedded before; "unsure" where one of them said too little.
+
+    Args:
+        first: of one side, or the error in place of an embedding.
+        second: of the other.
+        model: which made the embeddings.
+        far: as in `verify`.
+        threshold: as in `verify`.
+        prior: as in `verify`.
+        warnings: to put on record.
+
+    Raises:
+        FingerprintMismatch: another model made one of the embeddings.
+        ConfigError: an option cannot be honoured.
+    """
+    calibration = calibration_of(model)
+    if isinstance(first, NotEnoughSpeech) or isinstance(second, NotEnoughSpeech):
+        check_options(calibration, far=far, threshold=threshold, prior=prior, model=model.card.name)
+        sides = (first, second)
+        have = [part.have if isinstance(part, NotEnoughSpeech) else part.seconds for part in sides]
         return undecided(
-            "; ".join(map(str, short)),
+            "; ".join(str(part) for part in sides if isinstance(part, NotEnoughSpeech)),
             (have[0], have[1]),
             calibration,
             model=model.card.fingerprint,
             prior=prior,
-            warnings=tuple(warnings),
+            warnings=warnings,
         )
-    one, two = (part for part in found if isinstance(part, Embedding))
     return decide(
-        cosine(one, two),
-        (one.seconds, two.seconds),
+        cosine(first, second),
+        (first.seconds, second.seconds),
         calibration,
         model=model.card.fingerprint,
         far=far,
         threshold=threshold,
         prior=prior,
-        warnings=tuple(warnings),
+        warnings=warnings,
     )
 
 
