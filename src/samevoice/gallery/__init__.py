@@ -1,0 +1,1 @@
+"""Voiceprints of people: enrolled once, known anywhere, forgotten on request."""
