@@ -15,6 +15,8 @@ from hypothesis import settings
 
 from samevoice.audio.waveform import Waveform
 
+pytest_plugins = ["galleryfixtures"]
+
 SAMPLES = Path(__file__).parent.parent / "samples"
 RATE = 16_000
 

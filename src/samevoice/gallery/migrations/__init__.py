@@ -1,0 +1,1 @@
+"""How a database comes to have the tables that this version of samevoice reads and writes."""

@@ -1,0 +1,160 @@
+"""Tables of a gallery, the same on SQLite and PostgreSQL.
+
+    people 1 -- n voiceprints 1 -- 0..1 recordings      what was enrolled
+    people 1 -- n templates                             one per model: what probes are compared with
+    settings, counters                                  about the gallery as a whole
+    events                                              what happened, in order; nothing in it is ever changed
+
+Vectors and sound lie here sealed only; a person's key lies here wrapped only.
+
+Knows: columns, keys, what is unique. Does not know: keys of ciphers, transactions. How a database comes to have these
+tables is written in `migrations`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+REVISION = "0001"
+"""The newest revision in `migrations`: what this version of samevoice reads and writes."""
+
+Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts rows in an INTEGER only, which has 64 bits too
+CHANGES, REMOVALS = "changes", "removals"  # names of counters
+NEVER_REUSED = {"sqlite_autoincrement": True}
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time in UTC; SQLite forgets zones, so they are taken off and put back here."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """The time as it is stored: UTC without a zone."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """The time as it is read: with its zone."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Record(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map = {float: Double}  # noqa: RUF012 as SQLAlchemy wants it
+
+
+class SettingRecord(Record):
+    """Something said once about the whole gallery: its id, a check of its key."""
+
+    __tablename__ = "settings"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class CounterRecord(Record):
+    """How often something happened; by these numbers an index in another process knows that it is out of date."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
+class PersonRecord(Record):
+    """Somebody, and the key under which all about them is sealed."""
+
+    __tablename__ = "people"
+    __table_args__ = NEVER_REUSED
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    name_key: Mapped[str] = mapped_column(Text, unique=True)
+    created: Mapped[datetime] = mapped_column(Moment)
+    data_key: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class VoiceprintRecord(Record):
+    """One enrolled utterance."""
+
+    __tablename__ = "voiceprints"
+    __table_args__ = NEVER_REUSED
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    person_id: Mapped[int] = mapped_column(Number, ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    model: Mapped[str] = mapped_column(String(200))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    seconds: Mapped[float]
+    snr_db: Mapped[float | None]
+    bandwidth_hz: Mapped[float | None]
+    clipped: Mapped[float]
+    channel: Mapped[str] = mapped_column(Text)
+    consent: Mapped[str | None] = mapped_column(Text)
+    created: Mapped[datetime] = mapped_column(Moment)
+    expires: Mapped[datetime | None] = mapped_column(Moment, index=True)
+    trace: Mapped[bytes | None] = mapped_column(LargeBinary)  # sealed
+    needs_audio: Mapped[bool]
+    predecessor: Mapped[int | None] = mapped_column(
+        Number, ForeignKey("voiceprints.id", ondelete="SET NULL"), unique=True
+    )
+    """During a migration: the voiceprint of the old model that this one will replace; until then it does not count."""
+
+
+class RecordingRecord(Record):
+    """The sound behind a voiceprint, kept only when somebody asked for it."""
+
+    __tablename__ = "recordings"
+
+    voiceprint_id: Mapped[int] = mapped_column(
+        Number, ForeignKey("voiceprints.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class TemplateRecord(Record):
+    """The unit mean of a person's voiceprints of one model."""
+
+    __tablename__ = "templates"
+    __table_args__ = (Index("ix_templates_written", "model", "written", "person_id"),)
+
+    person_id: Mapped[int] = mapped_column(
+        Number, ForeignKey("people.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    model: Mapped[str] = mapped_column(String(200), primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    seconds: Mapped[float]
+    voiceprints: Mapped[int]
+    written: Mapped[int] = mapped_column(BigInteger)
+    """What the counter of changes stood at after the transaction that wrote it."""
+
+
+class EventRecord(Record):
+    """Something that was done, chained to what was done before; never a name."""
+
+    __tablename__ = "events"
+
+    seq: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(Moment)
+    actor: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(String(64))
+    person: Mapped[str | None] = mapped_column(String(32))
+    detail: Mapped[str] = mapped_column(Text)
+    previous: Mapped[bytes] = mapped_column(LargeBinary)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,0 +1,295 @@
+"""The store of a gallery: every change in one transaction, with the event that tells of it.
+
+    with Store.open("voices.db") as store:
+        store.add("Ada", NewVoiceprint(embedding))
+        store.template("Ada", embedding.model)
+
+Knows: transactions, what must change together. Does not know: audio, decisions, searching; how to read (`archive`).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from sqlalchemy import Connection, delete, select, update
+
+from samevoice.errors import FingerprintMismatch, GalleryError
+from samevoice.gallery import register
+from samevoice.gallery.archive import Archive
+from samevoice.gallery.audit import Detail
+from samevoice.gallery.crypto import MasterKey
+from samevoice.gallery.database import Database
+from samevoice.gallery.founding import default_place, founded, model_of, set_model
+from samevoice.gallery.names import checked_name, name_key, shown
+from samevoice.gallery.owners import Owner, remove
+from samevoice.gallery.records import CHANGES, REMOVALS, CounterRecord, PersonRecord, VoiceprintRecord
+from samevoice.gallery.voiceprints import NewVoiceprint, Person, Template, checked_note, plain
+
+Result = TypeVar("Result")
+Check = Callable[[Template | None], None]
+
+
+class Store(Archive):
+    """An archive that can be changed."""
+
+    @staticmethod
+    def open(place: str | Path | None = None, *, key: MasterKey | None = None, create: bool = True) -> Store:
+        """Open a gallery.
+
+        Args:
+            place: path of a file, or a URL that starts with postgresql://; `default_place` if None.
+            key: the master key; found by `keys.find_key` if None.
+            create: make the gallery, and its key, where there is none.
+
+        Raises:
+            GalleryError: it is not there, cannot be opened, is damaged, or has another key.
+            ConfigError: the URL or a setting cannot be honoured.
+        """
+        place = default_place(create=create) if place is None else place
+        database = Database.open(place, create=create)
+        try:
+            return Store(database, *founded(database, place, key, create=create))
+        except BaseException:
+            database.close()
+            raise
+
+    def add(
+        self,
+        name: str,
+        new: NewVoiceprint,
+        *,
+        actor: str = "local",
+        expect: Literal["new", "known", "any"] = "any",
+        check: Check | None = None,
+    ) -> Person:
+        """Enrol an utterance, at the same cost however many people there are.
+
+        Args:
+            name: of the person.
+            new: the utterance.
+            actor: who does it, for the events.
+            expect: whether the person must be new, must be known, or may be either.
+            check: sees the person's template of the same model as it is now (None if there is none), while nobody
+                else can change it; may raise, and nothing is changed. Called again if the database was busy.
+
+        Returns:
+            The person with the new voiceprint.
+
+        Raises:
+            GalleryError: the name is none, is taken (`expect="new"`), or the voiceprint has expired already.
+            FingerprintMismatch: the gallery is bound to another model.
+        """
+        name = checked_name(name)
+        model = new.embedding.model
+
+        def work(connection: Connection) -> Person:
+            now = datetime.now(UTC)
+            _refuse_other(model_of(connection), model)
+            if new.expires is not None and new.expires <= now:
+                raise GalleryError(f"{shown(name)}: the voiceprint would expire at {new.expires}, which is past")
+            owner = self.vault.find(connection, name)
+            if owner is not None and expect == "new":
+                raise GalleryError(f"{shown(name)} is enrolled already; choose another name, or add to this person")
+            if owner is None and expect == "known":
+                raise register.nobody(connection, name)
+            if check is not None:
+                check(None if owner is None else self.vault.template(connection, owner, model))
+            known = owner is not None
+            owner = owner or self.vault.create(connection, name, now)
+            number = self.vault.add(connection, owner, new, now)
+            self.vault.renew(connection, owner, model, now)
+            count(connection, removals=known)
+            self._tell(connection, actor, "enrol", owner, voiceprint=number, model=model)
+            return register.person(connection, owner.public_id)
+
+        return self.database.write(work)
+
+    def require_model(self, model: str) -> None:
+        """Bind the gallery to a model, if it is not yet: then only voiceprints of that model are added.
+
+        Args:
+            model: fingerprint.
+
+        Raises:
+            FingerprintMismatch: it is bound to another.
+        """
+
+        def bind(connection: Connection) -> None:
+            if model_of(connection) is None:  # another process may have been faster
+                set_model(connection, model)
+
+        if self.model() is None:
+            self.database.write(bind)
+        _refuse_other(self.model(), model)
+
+    def rename(self, name: str, to: str, *, actor: str = "local") -> Person:
+        """Give a person another name; the old one is not kept.
+
+        Raises:
+            GalleryError: somebody else has that name.
+        """
+        to = checked_name(to)
+
+        def work(connection: Connection) -> Person:
+            owner, other = self._owner(connection, name), self.vault.find(connection, to)
+            if other is not None and other.id != owner.id:
+                raise GalleryError(f"{shown(to)} is enrolled already; choose another name, or merge the two")
+            connection.execute(
+                update(PersonRecord).where(PersonRecord.id == owner.id).values(name=to, name_key=name_key(to))
+            )
+            self._tell(connection, actor, "rename", owner)
+            return register.person(connection, owner.public_id)
+
+        return self._scrubbed(work)
+
+    def merge(self, source: str, into: str, *, actor: str = "local") -> Person:
+        """Give all voiceprints of one person to another, and remove the one.
+
+        Raises:
+            GalleryError: both names are of one person.
+        """
+
+        def work(connection: Connection) -> Person:
+            now = datetime.now(UTC)
+            giver, taker = self._owner(connection, source), self._owner(connection, into)
+            if giver.id == taker.id:
+                raise GalleryError(f"{shown(source)} and {shown(into)} are one person already; name two")
+            for model in self.vault.move(connection, giver, taker):
+                self.vault.renew(connection, taker, model, now)
+            remove(connection, giver)
+            count(connection, removals=True)
+            self._tell(connection, actor, "merge", taker, source=giver.public_id)
+            return register.person(connection, taker.public_id)
+
+        return self._scrubbed(work)
+
+    def remove_last(self, name: str, *, actor: str = "local") -> Person | None:
+        """Undo the last enrolment of a person.
+
+        Returns:
+            The person; None if that was the only voiceprint, so that the person is removed too.
+        """
+
+        def work(connection: Connection) -> Person | None:
+            owner = self._owner(connection, name)
+            number, model = connection.execute(
+                select(VoiceprintRecord.id, VoiceprintRecord.model)
+                .where(VoiceprintRecord.person_id == owner.id, VoiceprintRecord.predecessor.is_(None))
+                .order_by(VoiceprintRecord.id.desc())
+                .limit(1)
+            ).one()
+            stays = self._forget(connection, owner, {number: model})
+            self._tell(connection, actor, "roll back", owner, voiceprint=number)
+            return register.person(connection, owner.public_id) if stays else None
+
+        return self._scrubbed(work)
+
+    def delete(self, name: str, *, actor: str = "local") -> None:
+        """Remove a person with the key and all that was sealed under it; the events keep the public id only.
+
+        In a file nothing is left when this returns. A server keeps old rows, the wrapped key among them, in its log and
+        its backups until it recycles them: they tell nothing without the master key, but with it they do.
+        """
+
+        def work(connection: Connection) -> None:
+            owner = self._owner(connection, name)
+            remove(connection, owner)
+            count(connection, removals=True)
+            self._tell(connection, actor, "delete", owner)
+
+        self._scrubbed(work)
+
+    def purge(self, before: datetime | None = None, *, actor: str = "local") -> int:
+        """Remove the voiceprints that have expired, and the people of whom nothing is left.
+
+        Args:
+            before: a time with its zone; now if None.
+            actor: who does it, for the events.
+
+        Returns:
+            How many voiceprints were removed.
+        """
+
+        def work(connection: Connection) -> int:
+            rows = connection.execute(
+                select(VoiceprintRecord.person_id, VoiceprintRecord.id, VoiceprintRecord.model)
+                .where(VoiceprintRecord.expires <= (before or datetime.now(UTC)))
+                .order_by(VoiceprintRecord.person_id)
+            ).all()
+            for person, expired in groupby(rows, attrgetter("person_id")):
+                owner, gone = self.vault.owner(connection, person), {row.id: row.model for row in expired}
+                self._forget(connection, owner, gone)
+                self._tell(connection, actor, "purge", owner, voiceprints=sorted(gone))
+            return len(rows)
+
+        return self._scrubbed(work)
+
+    def export(self, name: str, *, actor: str = "local") -> dict[str, Any]:
+        """Everything that the gallery knows of one person, as plain JSON: vectors, kept sounds (base64) and events."""
+
+        def work(connection: Connection) -> dict[str, Any]:
+            owner = self._owner(connection, name)
+            self._tell(connection, actor, "export", owner)
+            person = register.person(connection, owner.public_id)
+            vectors, sounds = self.vault.vectors(connection, owner), self.vault.recordings(connection, owner)
+            told = asdict(person)
+            for voiceprint in told["voiceprints"]:
+                number = voiceprint["id"]
+                voiceprint["vector"] = vectors[number].tolist()
+                sound = sounds.get(number)
+                voiceprint["audio_flac"] = None if sound is None else base64.b64encode(sound).decode()
+            told["events"] = [asdict(event) for event in self.ledger.events(connection, owner.public_id, None)]
+            everything: dict[str, Any] = plain(told)
+            return everything
+
+        return self.database.write(work)
+
+    def _scrubbed(self, work: Callable[[Connection], Result]) -> Result:
+        """A change that removes something: when it returns, no copy is left in the file or its log."""
+        result = self.database.write(work)
+        self.database.scrub()
+        return result
+
+    def _forget(self, connection: Connection, owner: Owner, gone: dict[int, str]) -> bool:
+        """Remove voiceprints, given with their models; whether the person is still there."""
+        heirs = select(VoiceprintRecord.id, VoiceprintRecord.model).where(VoiceprintRecord.predecessor.in_(gone))
+        gone = gone | {row.id: row.model for row in connection.execute(heirs)}
+        connection.execute(delete(VoiceprintRecord).where(VoiceprintRecord.id.in_(gone)))
+        left = select(VoiceprintRecord.id).where(VoiceprintRecord.person_id == owner.id).limit(1)
+        stays = connection.execute(left).scalar() is not None
+        for model in set(gone.values()) if stays else ():
+            self.vault.renew(connection, owner, model, datetime.now(UTC))
+        if not stays:
+            remove(connection, owner)
+        count(connection, removals=True)
+        return stays
+
+    def _tell(self, connection: Connection, actor: str, action: str, owner: Owner, **detail: Detail) -> None:
+        self.ledger.append(connection, checked_note("actor", actor), action, owner.public_id, **detail)
+
+
+def count(connection: Connection, *, removals: bool) -> None:
+    """Tell indexes in other processes that templates changed, once all are written.
+
+    Counted as removals too unless all that is new comes after the rest.
+    A template that an old person gets for another model counts as a change too, for its number is an old one.
+    """
+    for name in (CHANGES, REMOVALS) if removals else (CHANGES,):
+        connection.execute(
+            update(CounterRecord).where(CounterRecord.name == name).values(value=CounterRecord.value + 1)
+        )
+
+
+def _refuse_other(bound: str | None, model: str) -> None:
+    """Refuse a model other than the one that a gallery is bound to."""
+    if bound is not None and bound != model:
+        raise FingerprintMismatch(
+            bound, model, "use the model of the gallery, or give it the other one with: samevoice gallery migrate"
+        )
