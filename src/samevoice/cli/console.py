@@ -30,6 +30,21 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 ThreadsOption = Annotated[
     int | None, typer.Option(min=1, max=256, help="Threads for inference; default: all cores, at most 4.")
 ]
+GalleryModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", help="A model of the zoo, or the path of an .onnx file; default: the one the gallery has."
+    ),
+]
+GalleryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--gallery",
+        "-g",
+        metavar="PATH|URL",
+        help="Where the people are; default: $SAMEVOICE_GALLERY, or a file in your data folder.",
+    ),
+]
 PathsArgument = Annotated[
     list[str], typer.Argument(metavar="FILES|DIR...", help="Audio files, folders of them (searched deeply), or -.")
 ]

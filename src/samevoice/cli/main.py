@@ -19,7 +19,22 @@ from typing import Annotated, NoReturn
 import typer
 
 from samevoice import __version__
-from samevoice.cli import calibrate, check, compare, data, embed, evaluate, models, networks, train, verify
+from samevoice.cli import (
+    calibrate,
+    check,
+    compare,
+    data,
+    embed,
+    enrol,
+    evaluate,
+    gallery,
+    identify,
+    models,
+    networks,
+    people,
+    train,
+    verify,
+)
 from samevoice.errors import SamevoiceError
 
 app = typer.Typer(
@@ -33,6 +48,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("verify")(verify.verify)
+app.command("enrol")(enrol.enrol)
+app.command("identify")(identify.identify)
+app.add_typer(people.app, name="people")
+app.add_typer(gallery.app, name="gallery")
 app.command("compare")(compare.compare)
 app.command("embed")(embed.embed)
 app.command("check")(check.check)

@@ -7,13 +7,23 @@ from typing import Annotated
 
 import typer
 
-from samevoice.cli.console import MODEL, JsonOption, ModelOption, ThreadsOption, err, out, print_json, warn
+from samevoice.cli.console import (
+    MODEL,
+    GalleryOption,
+    JsonOption,
+    ThreadsOption,
+    err,
+    out,
+    print_json,
+    warn,
+)
 from samevoice.cli.outputs import require_writable
 from samevoice.embedder import load_model
-from samevoice.errors import AudioError
+from samevoice.errors import AudioError, ConfigError
 from samevoice.evaluation.explained import draw_explanation
 from samevoice.evaluation.plots import check_picture
 from samevoice.explaining import explain as explain_pair
+from samevoice.gallery.gallery import Gallery
 from samevoice.scoring.decision import Decision
 from samevoice.verification import verify as decide_pair
 
@@ -23,8 +33,17 @@ COLOURS = {"same": "green", "different": "red", "unsure": "yellow"}
 
 def verify(
     first: Annotated[str, typer.Argument(metavar="A", help="An audio file, or - for standard input.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
-    model: ModelOption = MODEL,
+    second: Annotated[str | None, typer.Argument(metavar="B", help="Another one; not with --as.")] = None,
+    person: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Compare A with this person's voiceprint instead.")
+    ] = None,
+    gallery: GalleryOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", help=f"A model of the zoo, or an .onnx file; default: {MODEL}, or the gallery's."
+        ),
+    ] = None,
     far: Annotated[
         float | None,
         typer.Option(
@@ -45,21 +64,33 @@ def verify(
     similarity down, facts about the sound. Exit code 0: same person, 1: different people, 3: cannot tell, 2: error.
 
     Example: samevoice verify monday.wav tuesday.m4a --far 0.005
+
+    Example: samevoice verify --as "Ada Lovelace" today.wav
     """
-    if first == second == "-":
-        raise AudioError("standard input can be read only once; give files for the other recordings")
     explanation = None
-    if explain is None:
-        decision = decide_pair(first, second, model=load_model(model, threads), far=far, threshold=threshold)
+    if person is not None and second is None:
+        if explain is not None:
+            raise ConfigError("--explain needs two recordings: the sound behind a voiceprint is not there")
+        with Gallery(gallery, model=model, threads=threads, create=False) as people:
+            decision = people.verify(person, first, far=far, threshold=threshold)
+    elif second is None or person is not None:
+        raise ConfigError("give two recordings, or one recording and --as NAME")
+    elif first == second == "-":
+        raise AudioError("standard input can be read only once; give files for the other recordings")
+    elif explain is None:
+        decision = decide_pair(first, second, model=load_model(model or MODEL, threads), far=far, threshold=threshold)
     else:
         check_picture(explain)
         require_writable(explain)
-        explanation = explain_pair(first, second, model=load_model(model, threads), far=far, threshold=threshold)
+        explanation = explain_pair(
+            first, second, model=load_model(model or MODEL, threads), far=far, threshold=threshold
+        )
         decision = explanation.decision
         draw_explanation(explanation, explain)
     if json:
         more = {"explanation": explanation.to_json()} if explanation else {}
-        print_json({"first": first, "second": second, **decision.to_json(), **more})
+        sides = {"file": first, "person": person} if person is not None else {"first": first, "second": second}
+        print_json({**sides, **decision.to_json(), **more})
     else:
         out.print(str(decision), style=COLOURS[decision.verdict], markup=False)
         if explanation:

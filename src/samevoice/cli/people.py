@@ -1,0 +1,193 @@
+"""`samevoice people`: who is enrolled; to see it, to correct it, to take it along, to be forgotten."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from samevoice.cli.console import GalleryOption, JsonOption, err, out, print_json
+from samevoice.cli.enrol import moment
+from samevoice.cli.outputs import require_writable
+from samevoice.errors import ConfigError, GalleryError
+from samevoice.files import write_atomically
+from samevoice.gallery.gallery import Gallery
+from samevoice.gallery.names import shown
+from samevoice.gallery.voiceprints import Person, Voiceprint
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Of a person, in upper or lower case.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Who is enrolled: see, rename, merge, take back, export, delete, and check the record of events.",
+)
+
+
+@app.command("list")
+def list_people(
+    pattern: Annotated[
+        str | None, typer.Argument(metavar="PATTERN", help="Part of a name, or one with * and ?.")
+    ] = None,
+    gallery: GalleryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the people enrolled."""
+    with _gallery(gallery) as opened:
+        people = opened.people(pattern)
+    if json:
+        print_json([person.to_json() for person in people])
+        return
+    for person in people:
+        out.print(_line(person), markup=False)
+    err.print(f"{len(people):,} people", style="dim", markup=False)
+
+
+@app.command("show")
+def show(name: NameArgument, gallery: GalleryOption = None, json: JsonOption = False) -> None:
+    """Show a person's voiceprints and what was done with them."""
+    with _gallery(gallery) as opened:
+        person, events = opened.person(name), opened.events(name)
+    if json:
+        print_json({**person.to_json(), "events": [event.to_json() for event in events]})
+        return
+    out.print(_line(person), style="bold", markup=False)
+    for one in person.voiceprints:
+        out.print(f"  {_facts(one)}", markup=False)
+    for event in events:
+        out.print(f"  {event.at:%Y-%m-%d %H:%M} UTC  {event.action} by {shown(event.actor)}", markup=False)
+
+
+@app.command("rename")
+def rename(
+    name: NameArgument,
+    to: Annotated[str, typer.Argument(metavar="NEW", help="The new name; the old one is not kept.")],
+    gallery: GalleryOption = None,
+) -> None:
+    """Give a person another name."""
+    with _gallery(gallery) as opened:
+        person = opened.rename(name, to)
+    out.print(f"Now {shown(person.name)}.", markup=False)
+
+
+@app.command("merge")
+def merge(
+    source: Annotated[str, typer.Argument(metavar="NAME", help="Whose voiceprints go over; this name ends.")],
+    into: Annotated[str, typer.Argument(metavar="INTO", help="Who gets them.")],
+    gallery: GalleryOption = None,
+) -> None:
+    """Make two entries of one person one."""
+    with _gallery(gallery) as opened:
+        person = opened.merge(source, into)
+    out.print(f"{shown(person.name)} has {len(person.voiceprints)} voiceprints now.", markup=False)
+
+
+@app.command("undo")
+def undo(name: NameArgument, gallery: GalleryOption = None) -> None:
+    """Take back the last enrolment of a person."""
+    with _gallery(gallery) as opened:
+        person = opened.undo(name)
+    left = f"{len(person.voiceprints)} voiceprints are left" if person else "nothing of this person is left"
+    out.print(f"{shown(name)}: the last enrolment is undone; {left}.", markup=False)
+
+
+@app.command("export")
+def export(
+    name: NameArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A JSON file; it holds the voiceprints unsealed.")],
+    gallery: GalleryOption = None,
+) -> None:
+    """Write all that is known of a person into a file: voiceprints, consent, kept sound, events."""
+    require_writable(output)
+    with _gallery(gallery) as opened:
+        known = opened.export(name)
+    text = jsonlib.dumps(known, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    try:
+        write_atomically(output, lambda file: _write_private(file, text.encode()))
+    except OSError as error:
+        raise ConfigError(f"{output}: cannot be written ({error.strerror}); name another file") from error
+    out.print(f"All that is known of {shown(known['name'])} is in {output}, unsealed: keep it safe.", markup=False)
+
+
+@app.command("delete")
+def delete(name: NameArgument, gallery: GalleryOption = None, yes: YesOption = False) -> None:
+    """Forget a person: all voiceprints, kept sounds and the key that sealed them."""
+    with _gallery(gallery) as opened:
+        person = opened.person(name)
+        if not yes:
+            typer.confirm(f"Forget {shown(person.name)} for good?", abort=True)
+        opened.delete(name)
+    out.print(f"{shown(person.name)} is forgotten.", markup=False)
+
+
+@app.command("purge")
+def purge(
+    before: Annotated[
+        str | None, typer.Option(metavar="DAYS|DATE", help="Also what will expire until then; default: now.")
+    ] = None,
+    gallery: GalleryOption = None,
+) -> None:
+    """Remove the voiceprints that have expired."""
+    with _gallery(gallery) as opened:
+        gone = opened.purge(None if before is None else moment(before))
+    out.print(f"{gone:,} voiceprints had expired and are removed.", markup=False)
+
+
+@app.command("audit")
+def audit(
+    last: Annotated[int, typer.Option(min=0, help="Show so many of the newest events.")] = 0,
+    gallery: GalleryOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Check that the record of events is as it was written. Exit code 2 if it is not."""
+    with _gallery(gallery) as opened:
+        report, events = opened.audit(), opened.events(last=last) if last else []
+    if json:
+        told: dict[str, Any] = {"events": report.events, "broken": report.broken}
+        print_json({**told, "newest": [event.to_json() for event in events]})
+    for event in [] if json else events:
+        out.print(
+            f"{event.seq:>6}  {event.at:%Y-%m-%d %H:%M:%S} UTC  {event.action} by {shown(event.actor)}  "
+            f"{event.person or ''}",
+            markup=False,
+        )
+    if report.broken is not None:
+        raise GalleryError(
+            f"the record of events is broken at number {report.broken}: it was altered, cut or restored in part; "
+            "compare it with a backup"
+        )
+    if not json:
+        out.print(f"{report.events:,} events, all as they were written.", style="green", markup=False)
+
+
+def _write_private(file: BinaryIO, content: bytes) -> None:
+    """Write what nobody else may read."""
+    if hasattr(os, "fchmod"):  # not on Windows, where a home folder is its owner's
+        os.fchmod(file.fileno(), 0o600)
+    file.write(content)
+
+
+def _gallery(place: str | None) -> Gallery:
+    """A gallery that must be there."""
+    return Gallery(place, create=False)
+
+
+def _line(person: Person) -> str:
+    """A person on one line."""
+    count = len(person.voiceprints)
+    seconds = sum(one.seconds for one in person.voiceprints)
+    again = ", to be enrolled again" if person.needs_enrolment else ""
+    return f"{shown(person.name)}  ({count} voiceprint{'s' * (count != 1)}, {seconds:.1f} s of speech{again})"
+
+
+def _facts(one: Voiceprint) -> str:
+    """A voiceprint on one line."""
+    parts = [f"{one.created:%Y-%m-%d %H:%M} UTC", f"{one.seconds:.1f} s", one.model]
+    parts += [one.channel] if one.channel else []
+    parts += ["sound kept"] if one.kept_audio else []
+    parts += [f"until {one.expires:%Y-%m-%d}"] if one.expires else []
+    parts += [f"consent: {one.consent}"] if one.consent else []
+    return ", ".join(parts)

@@ -1,0 +1,421 @@
+"""The gallery as users meet it: enrol once, be known anywhere, be forgotten on request.
+
+    with sv.Gallery("voices.db") as gallery:
+        gallery.enrol("Ada", "ada.wav")
+        print(gallery.identify("visitor.wav"))
+
+Knows: how coach, store, index and decision are put together. Does not know: tables, ciphers, networks.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, NoReturn, Self
+
+import soundfile
+from platformdirs import user_cache_path
+
+from samevoice.audio.decode import Source
+from samevoice.embedder import DEFAULT_MODEL, Model, load_model
+from samevoice.errors import EnrolmentRefused, GalleryError, NotEnoughSpeech
+from samevoice.gallery.audit import Event
+from samevoice.gallery.cache import cache_file, forget
+from samevoice.gallery.coach import Advice, Coached, Known, coach
+from samevoice.gallery.crypto import MasterKey
+from samevoice.gallery.identification import TOP, Identification, identify, unidentified
+from samevoice.gallery.ledger import AuditReport
+from samevoice.gallery.migrate import Migration, Tell, migrate
+from samevoice.gallery.names import checked_name, shown
+from samevoice.gallery.rules import DEFAULT_FPIR, Rules, required
+from samevoice.gallery.search import Index
+from samevoice.gallery.sequential import Matches, identify_early
+from samevoice.gallery.store import Store
+from samevoice.gallery.updating import may_update
+from samevoice.gallery.voiceprints import NewVoiceprint, Person, Template
+from samevoice.models import zoo
+from samevoice.models.embedding import Embedding
+from samevoice.scoring.decision import DEFAULT_PRIOR, Decision
+from samevoice.verification import calibration_of, judge, label
+
+COMPARED = 50  # people whose cosines decide; of all others it is known that they are less alike
+LOOKED_AT = 5  # people whose recordings are compared with a new one
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What came of an enrolment.
+
+    Args:
+        person: who has the new voiceprint.
+        advice: what would make the next one better.
+    """
+
+    person: Person
+    advice: tuple[Advice, ...]
+
+
+class Gallery:
+    """People and their voiceprints, made with one model; for several threads and processes at once.
+
+    The model is opened when it is first needed: names, deletion and the record of events work without it.
+
+    Args:
+        place: path of a file, or a URL that starts with postgresql://; by default `$SAMEVOICE_GALLERY`, or a file in
+            the user's data folder.
+        model: a loaded model, or the name or file of one; by default the one that the gallery has, or the usual one.
+        threads: for inference, where the model is not loaded yet; by default all cores, at most 4.
+        key: the master key; by default found as `keys` says.
+        create: make the gallery, and its key, where there is none.
+        actor: who does what is done, for the record of events.
+
+    Raises:
+        GalleryError: the gallery cannot be opened, or has another key.
+        ConfigError: a setting cannot be honoured.
+    """
+
+    def __init__(
+        self,
+        place: str | Path | None = None,
+        *,
+        model: Model | str | Path | None = None,
+        threads: int | None = None,
+        key: MasterKey | None = None,
+        create: bool = True,
+        actor: str = "local",
+    ) -> None:
+        self._model = model
+        self._threads = threads
+        self._actor = actor
+        self.store = Store.open(place, key=key, create=create)
+
+    @cached_property
+    def model(self) -> Model:
+        """The model that makes the voiceprints.
+
+        Raises:
+            ModelError: it is missing or damaged.
+            FingerprintMismatch: the voiceprints of this gallery were made with another one.
+        """
+        chosen = self._model
+        if chosen is None:
+            name, _, _ = (self.store.model() or DEFAULT_MODEL).partition("@")
+            chosen = name if name in zoo.names() else DEFAULT_MODEL  # which is then refused, with advice
+        model = chosen if isinstance(chosen, Model) else load_model(chosen, self._threads)
+        self.store.require_model(model.card.fingerprint)
+        return model
+
+    @cached_property
+    def _index(self) -> Index:
+        fingerprint = self.model.card.fingerprint
+        return Index.of(self.store, fingerprint, cache=cache_file(self._near, fingerprint))
+
+    @property
+    def _near(self) -> Path:
+        """What cache files are named after: the database, or on a server the gallery's id in the user's folder."""
+        return self.store.database.path or user_cache_path("samevoice", appauthor=False) / f"gallery-{self.store.id}"
+
+    def enrol(
+        self,
+        name: str,
+        audio: Source,
+        *,
+        channel: str = "",
+        consent: str | None = None,
+        expires: datetime | None = None,
+        keep_audio: bool = False,
+    ) -> Enrolment:
+        """Enrol one utterance: of somebody new, or as a further voiceprint of somebody enrolled.
+
+        Adding to a person asks for more evidence than a login, so that nobody else's voice gets in.
+
+        Args:
+            name: of the person.
+            audio: a path, "-", bytes of a file, a binary file object, or a `Waveform`.
+            channel: what it was recorded with, in your words; "telephone" admits narrow-band sound.
+            consent: what the person agreed to, in your words.
+            expires: when the voiceprint is to be forgotten, with a time zone; None for never.
+            keep_audio: keep the sound too, sealed, so that another model can embed it later.
+
+        Raises:
+            EnrolmentRefused: the recording would make a bad voiceprint; says what to do.
+            AudioError: it cannot be read.
+            GalleryError: the name cannot be one, or the gallery cannot be written.
+        """
+        name = checked_name(name)
+        coached = self.coach(name, audio, channel=channel)
+        embedding = coached.embedding
+        if embedding is None or not coached.usable:
+            _refuse(coached.report.name, [one for one in coached.advice if one.refuses])
+        report = coached.report
+        new = NewVoiceprint(
+            embedding=embedding,
+            snr_db=report.snr_db,
+            bandwidth_hz=report.bandwidth_hz,
+            clipped=report.clipped,
+            channel=channel,
+            consent=consent,
+            expires=expires,
+            trace=coached.trace,
+            audio=_flac(coached) if keep_audio else None,
+        )
+        check = partial(self._may_add, report.name, embedding)
+        return Enrolment(self.store.add(name, new, actor=self._actor, check=check), coached.advice)
+
+    def coach(self, name: str, audio: Source, *, channel: str = "") -> Coached:
+        """What `enrol` would say about a recording; nothing is stored.
+
+        Raises:
+            AudioError: it cannot be read.
+        """
+        self._refresh()
+        return coach(
+            audio,
+            self.model,
+            name=label(audio, "recording"),
+            channel=channel,
+            person=name,
+            others=self._alike,
+            people=max(len(self._index), 1),
+        )
+
+    def identify(
+        self,
+        audio: Source,
+        *,
+        top: int = TOP,
+        fpir: float = DEFAULT_FPIR,
+        prior: float = DEFAULT_PRIOR,
+        sequential: bool = False,
+    ) -> Identification:
+        """Who of the people enrolled speaks, or nobody of them?
+
+        Args:
+            audio: as in `enrol`.
+            top: how many candidates to name, at least 1.
+            fpir: share of strangers tolerated to pass for anybody enrolled, in (0, 1).
+            prior: probability of being enrolled before listening, in (0, 1).
+            sequential: stop as soon as the evidence is enough, with the tolerated share split over all looks.
+
+        Raises:
+            AudioError: the recording cannot be read.
+            ConfigError: an option cannot be honoured.
+        """
+        model = self.model
+        rules = Rules(required(calibration_of(model), model.card.name), model.card.fingerprint, fpir, prior)
+        self._refresh()
+        name = label(audio, "recording")
+        try:
+            if sequential and len(self._index):
+                return identify_early(audio, self._matches, model=model, fpir=fpir, prior=prior, top=top, name=name)
+            voice = model.embed(audio, name=name)
+        except NotEnoughSpeech as error:
+            return unidentified(str(error), error.have, rules, people=len(self._index), warnings=error.warnings)
+        found = self._matches(voice)
+        return identify(
+            found.scores,
+            found.names,
+            found.lengths,
+            voice.seconds,
+            rules,
+            people=found.people,
+            top=top,
+            warnings=voice.warnings,
+        )
+
+    def verify(
+        self,
+        name: str,
+        audio: Source,
+        *,
+        far: float | None = None,
+        threshold: float | None = None,
+        prior: float = DEFAULT_PRIOR,
+    ) -> Decision:
+        """Is it the person of that name who speaks? The arguments after `audio` are those of `samevoice.verify`.
+
+        Raises:
+            UnknownPerson: nobody has that name.
+            GalleryError: the person must be enrolled again, since all voiceprints expired or the model changed.
+            AudioError: the recording cannot be read.
+            ConfigError: an option cannot be honoured.
+        """
+        self._expire()
+        template = self.store.template(name, self.model.card.fingerprint)
+        if template is None:
+            raise GalleryError(f"{shown(name)} has no voiceprint of this model; enrol this person again")
+        try:
+            voice: Embedding | NotEnoughSpeech = self.model.embed(audio, name=label(audio, "recording"))
+        except NotEnoughSpeech as error:
+            voice = error
+        return judge(
+            _embedding(template),
+            voice,
+            model=self.model,
+            far=far,
+            threshold=threshold,
+            prior=prior,
+            warnings=voice.warnings,
+        )
+
+    def people(self, pattern: str | None = None) -> list[Person]:
+        """Who is enrolled, in the order of enrolment; `pattern` as in `Store.people`."""
+        return self.store.people(pattern)
+
+    def person(self, name: str) -> Person:
+        """The person of that name.
+
+        Raises:
+            UnknownPerson: nobody has it.
+        """
+        return self.store.person(name)
+
+    def rename(self, name: str, to: str) -> Person:
+        """Give a person another name; the old one is not kept.
+
+        Raises:
+            UnknownPerson: nobody has the name.
+            GalleryError: somebody else has the new one.
+        """
+        return self.store.rename(name, to, actor=self._actor)
+
+    def merge(self, source: str, into: str) -> Person:
+        """Give all voiceprints of one person to another, and remove the one.
+
+        Raises:
+            UnknownPerson: nobody has one of the names.
+            GalleryError: both are one person.
+        """
+        person = self.store.merge(source, into, actor=self._actor)
+        self._forget()
+        return person
+
+    def undo(self, name: str) -> Person | None:
+        """Take back the last enrolment of a person; None if nothing is left of the person.
+
+        Raises:
+            UnknownPerson: nobody has the name.
+        """
+        person = self.store.remove_last(name, actor=self._actor)
+        self._forget()
+        return person
+
+    def delete(self, name: str) -> None:
+        """Remove a person with the key and all that was sealed under it.
+
+        Raises:
+            UnknownPerson: nobody has the name.
+        """
+        self.store.delete(name, actor=self._actor)
+        self._forget()
+
+    def purge(self, before: datetime | None = None) -> int:
+        """Remove the voiceprints that have expired, now or by a given time; how many they were."""
+        gone = self.store.purge(before, actor=self._actor)
+        self._forget()
+        return gone
+
+    def export(self, name: str) -> dict[str, Any]:
+        """Everything that is known of one person, as plain JSON.
+
+        Raises:
+            UnknownPerson: nobody has the name.
+        """
+        return self.store.export(name, actor=self._actor)
+
+    def migrate(self, model: Model, *, progress: Tell | None = None) -> Migration:
+        """Give the gallery another model; see `migrate.migrate`.
+
+        Raises:
+            GalleryError: the gallery cannot be written; what is done is kept, and the next call goes on.
+        """
+        found = migrate(self.store, model, actor=self._actor, progress=progress)
+        self._forget()
+        return found
+
+    def events(self, name: str | None = None, last: int | None = None) -> list[Event]:
+        """What was done, in order; of one person if a name is given, only the newest if `last` is."""
+        return self.store.events(name, last)
+
+    def audit(self) -> AuditReport:
+        """Whether the record of events is as it was written."""
+        return self.store.audit()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        """The gallery, which is closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Where it is; no password, no key."""
+        return f"Gallery({self.store.database.where})"
+
+    def _refresh(self) -> None:
+        """See what other processes did, and what has expired."""
+        self._expire()
+        self._index.refresh()
+
+    def _expire(self) -> None:
+        """Forget what has expired before anything is compared with it."""
+        if self.store.has_expired():
+            self.purge()
+
+    def _forget(self) -> None:
+        """Leave nothing of what was removed in the cache files; the model need not be known for that."""
+        forget(self._near, self.store.template_owners)
+
+    def _matches(self, voice: Embedding) -> Matches:
+        """The people most like a voice."""
+        found = self._index.match(voice.vector, COMPARED) if len(self._index) else []
+        people = max(len(self._index), len(found)) if found else 0
+        return Matches(
+            scores=[one.score for one in found],
+            names=[one.name for one in found],
+            lengths=[one.seconds for one in found],
+            people=people,
+        )
+
+    def _alike(self, voice: Embedding) -> Iterator[Known]:
+        """Those who sound most like a voice, with the traces of what they were enrolled with."""
+        for one in self._index.match(voice.vector, LOOKED_AT) if len(self._index) else []:
+            yield Known(one.name, one.score, one.seconds, self.store.traces(one.person))
+
+    def _may_add(self, recording: str, voice: Embedding, template: Template | None) -> None:
+        """Refuse a voice that is not surely the person's.
+
+        Raises:
+            EnrolmentRefused: so.
+        """
+        if template is None:
+            return
+        score = float(voice.vector.astype("f8") @ template.vector.astype("f8"))
+        reason = may_update(score, (voice.seconds, template.seconds), calibration_of(self.model))
+        if reason is not None:
+            _refuse(recording, [reason])
+
+
+def _refuse(recording: str, reasons: list[Advice]) -> NoReturn:
+    raise EnrolmentRefused(recording, tuple(one.sentence for one in reasons), tuple(one.code for one in reasons))
+
+
+def _embedding(template: Template) -> Embedding:
+    """A template as one side of a trial."""
+    return Embedding(template.vector, template.model, template.seconds)
+
+
+def _flac(coached: Coached) -> bytes:
+    """The sound that became a voiceprint, as a file."""
+    file = io.BytesIO()
+    soundfile.write(file, coached.sound.samples, coached.sound.rate, "PCM_16", format="FLAC")
+    return file.getvalue()
