@@ -9,6 +9,7 @@
 |---|---|
 | `verify` | two recordings -> `Decision` |
 | `compare` | many recordings -> matrix of cosines |
+| `Gallery` | people enrolled: `enrol`, `identify`, `verify`, `delete` |
 | `load_model` | a name or file -> `Model`, with `embed` and `embed_many` |
 | `open_recording`, `listen` | what is in a file; where somebody speaks, and the audio doctor's report |
 | `Waveform`, `Segment`, `Timeline`, `Embedding`, `Decision`, `ModelCard` | the values |
@@ -31,11 +32,16 @@ if TYPE_CHECKING:
         AudioError,
         ConfigError,
         DataError,
+        EnrolmentRefused,
         FingerprintMismatch,
+        GalleryError,
         ModelError,
         NotEnoughSpeech,
         SamevoiceError,
+        UnknownPerson,
     )
+    from samevoice.gallery.gallery import Gallery
+    from samevoice.gallery.identification import Identification
     from samevoice.models.card import ModelCard
     from samevoice.models.embedding import Embedding
     from samevoice.scoring.decision import Decision
@@ -52,8 +58,12 @@ _HOMES = {
     "DataError": "errors",
     "Decision": "scoring.decision",
     "Embedding": "models.embedding",
+    "EnrolmentRefused": "errors",
     "FingerprintMismatch": "errors",
+    "Gallery": "gallery.gallery",
+    "GalleryError": "errors",
     "Heard": "speech.listening",
+    "Identification": "gallery.identification",
     "Model": "embedder",
     "ModelCard": "models.card",
     "ModelError": "errors",
@@ -62,6 +72,7 @@ _HOMES = {
     "SamevoiceError": "errors",
     "Segment": "speech.timeline",
     "Timeline": "speech.timeline",
+    "UnknownPerson": "errors",
     "Waveform": "audio.waveform",
     "compare": "verification",
     "listen": "speech.listening",
@@ -78,8 +89,12 @@ __all__ = [
     "DataError",
     "Decision",
     "Embedding",
+    "EnrolmentRefused",
     "FingerprintMismatch",
+    "Gallery",
+    "GalleryError",
     "Heard",
+    "Identification",
     "Model",
     "ModelCard",
     "ModelError",
@@ -88,6 +103,7 @@ __all__ = [
     "SamevoiceError",
     "Segment",
     "Timeline",
+    "UnknownPerson",
     "Waveform",
     "compare",
     "listen",
