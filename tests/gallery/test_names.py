@@ -175,3 +175,10 @@ def test_tells_nobody_where_nobody_is_alike() -> None:
 @given(st.text(), st.lists(st.text()))
 def test_whatever_is_typed_only_names_come_back(typed: str, names: list[str]) -> None:
     assert set(nearest(typed, names)) <= set(names)
+
+
+@pytest.mark.parametrize("sign", ["\u2065", "\ufff0", "\U000e0002", "\U0001d159", "\U00016fe4", "\u2800"])
+def test_signs_that_nobody_sees_make_no_other_person(sign: str) -> None:
+    assert name_key(f"Ada{sign}") == name_key("Ada")
+    with pytest.raises(GalleryError, match="nothing that can be seen"):
+        checked_name(sign)

@@ -340,10 +340,22 @@ def test_not_enough() -> None:
 
 def test_a_rate_too_low_for_any_cosine() -> None:
     found = judge([1.0], people=10**9, prior=0.999)
-    assert found.threshold is not None
-    assert found.threshold > 1
     assert found.verdict == "unsure"
-    assert found.reason.endswith("among so many people this much speech is never enough")
+    assert found.threshold is None
+    assert found.reason.endswith("at this tolerated rate and prior no recording of this length is enough")
+
+
+def test_a_prior_too_low_for_all_evidence_there_can_be() -> None:
+    found = judge([0.99], prior=0.001)
+    assert found.verdict == "unsure"
+    assert found.threshold is None
+    assert judge([0.99], prior=0.5).threshold is not None
+
+
+def test_no_candidates_cannot_be_asked_for() -> None:
+    for top in (0, -1):
+        with pytest.raises(ConfigError, match="at least 1"):
+            identify([0.5], ["Ann"], [3.0], 3.0, Rules(CALIBRATION, "m@1"), people=1, top=top)
 
 
 def test_more_speech() -> None:

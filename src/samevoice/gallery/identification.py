@@ -24,6 +24,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from samevoice.errors import ConfigError
 from samevoice.gallery.names import shown
 from samevoice.gallery.rules import Rules, share_below
 from samevoice.scoring.calibration import MAX_LLR, Array
@@ -67,7 +68,8 @@ class Identification:
         nobody: probability that nobody enrolled speaks.
         others: probability of all people enrolled that are not among the candidates.
         threshold: lowest cosine that could be "known" here: the higher of the one that the tolerated rate asks for and
-            the one where the evidence reaches nineteen to one while nobody else is near; None where nothing was scored.
+            the one where the evidence reaches nineteen to one while nobody else is near; None where nothing was scored,
+            or where no cosine could be.
         fpir: share of strangers tolerated to pass for anybody enrolled.
         extrapolated: whether that rate, split over the people, lies beyond what the calibration supports.
         people: how many are enrolled.
@@ -140,10 +142,12 @@ def identify(
         warnings: to put on record.
 
     Raises:
-        ConfigError: the calibration's rates are too few to extrapolate.
+        ConfigError: the calibration's rates are too few to extrapolate, or `top` is below 1.
         ValueError: the numbers do not fit together, a score is no cosine, or seconds are negative.
     """
     cosines, spoken = _checked(scores, names, lengths, seconds, people)
+    if top < 1:
+        raise ConfigError(f"{top} candidates cannot be named; ask for at least 1")
     if not people:
         return unidentified("nobody is enrolled", seconds, rules, people=0, warnings=warnings)
     calibration = rules.calibration
@@ -166,6 +170,8 @@ def identify(
         for row in order[:top]
     )
     best = candidates[0]
+    possible = posterior(limit, rules.prior) >= CERTAIN  # by all the evidence that can be claimed
+    threshold = rules.threshold(people, best.seconds)
     passed = best.score >= rules.accepting(people, best.seconds)
     verdict: Verdict = (
         "known" if passed and best.probability >= CERTAIN else "unknown" if anybody <= EXCLUDED else "unsure"
@@ -176,7 +182,7 @@ def identify(
         probability=best.probability,
         nobody=1 - anybody,
         others=anybody * (float(ratios[order[top:]].sum()) + rest) / total,
-        threshold=rules.threshold(people, best.seconds),
+        threshold=threshold if possible and threshold <= 1 else None,
         fpir=rules.fpir,
         extrapolated=rules.extrapolates(people),
         people=people,
@@ -267,8 +273,8 @@ def _reason(found: Identification) -> str:
         weak = (
             f"nobody is likely, but with {_percent(1 - found.nobody)} it is one of the {found.people:,} people enrolled"
         )
-    if found.threshold and found.threshold > 1:
-        return f"{weak}; among so many people this much speech is never enough"
+    if found.threshold is None:
+        return f"{weak}; at this tolerated rate and prior no recording of this length is enough"
     if found.more_speech is None:
         return f"{weak}; a further recording would help"
     return f"{weak}; there are {found.speech:.1f} s of speech, {found.more_speech:.1f} s more would help"

@@ -24,10 +24,10 @@ _SHOWN = 60  # of a text that is too long to be a name
 _STEERING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 _RIGHT_TO_LEFT = {"R", "AL", "AN"}
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
-# Drawn as nothing, though their category says otherwise: fillers of Hangul, joiner, Khmer vowels, variation selectors.
-_FILLERS = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0}
-_FILLERS.update(range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
-_BLANK = 0x2800  # Braille's pattern without dots
+# Drawn as nothing, though their category says otherwise: joiner, fillers of Hangul and Khitan, Khmer vowels, variation
+# selectors, the null notehead, Braille's pattern without dots, and what Unicode keeps free for more of the kind.
+_FILLERS = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2065, 0x2800, 0x3164, 0xFFA0}
+_FILLERS.update({0x16FE4, 0x1D159}, range(0xFE00, 0xFE10), range(0xFFF0, 0xFFF9), range(0xE0000, 0xE1000))
 
 
 def checked_name(text: str) -> str:
@@ -123,7 +123,7 @@ def _ignorable(sign: str) -> bool:
 
 def _visible(sign: str) -> bool:
     """Whether a character can be seen by itself: no space, no accent without a letter, nothing that is ignored."""
-    return unicodedata.category(sign)[0] not in "ZCM" and ord(sign) not in _FILLERS | {_BLANK}
+    return unicodedata.category(sign)[0] not in "ZCM" and ord(sign) not in _FILLERS
 
 
 def _disturbs(sign: str) -> bool:
