@@ -31,7 +31,7 @@ def filled(count: int) -> Shelf:
 
 def opened(shelf: Shelf, engine: Engine) -> Neighbours:
     neighbours = Neighbours(shelf, MODEL, engine)
-    neighbours.refresh()
+    neighbours.turn_on()
     return neighbours
 
 
@@ -133,7 +133,7 @@ def test_two_models_do_not_meet(engine: Engine) -> None:
     shelf, other = filled(50), Shelf(model="other@0")
     other.add(units(60, 7, size=8))
     first, second = opened(shelf, engine), Neighbours(other, "other@0", engine)
-    second.refresh()
+    second.turn_on()
     same(first, shelf)
     assert second.search(units(1, 7, size=8), 1)[0][0, 0] == 1
     second.drop()
@@ -148,7 +148,9 @@ def test_dropped_means_gone(engine: Engine) -> None:
     assert not [name for name in inspect(engine).get_table_names() if name.startswith("neighbours_")]
     with pytest.raises(GalleryError, match="turn that on first"):
         neighbours.search(units(1))
-    neighbours.refresh()
+    with pytest.raises(GalleryError, match="turn that on first"):  # by a process that had it open
+        neighbours.refresh()
+    neighbours.turn_on()
     same(neighbours, shelf)
 
 
@@ -177,7 +179,7 @@ def test_what_cannot_be_asked_is_said(engine: Engine, monkeypatch: pytest.Monkey
 def test_no_server_and_no_right_to_install_are_said_without_passwords(engine: Engine) -> None:
     away = create_engine("postgresql+psycopg://me:secret@127.0.0.1:1/voices")
     with pytest.raises(GalleryError, match=r"^postgresql://me@127.0.0.1:1/voices: ") as error:
-        Neighbours(filled(5), MODEL, away).refresh()
+        Neighbours(filled(5), MODEL, away).turn_on()
     assert "secret" not in str(error.value)
     with engine.begin() as connection:
         connection.execute(text("CREATE ROLE guest_of_hnsw LOGIN"))
@@ -185,7 +187,7 @@ def test_no_server_and_no_right_to_install_are_said_without_passwords(engine: En
     guest = create_engine(engine.url.set(username="guest_of_hnsw"))
     try:
         with pytest.raises(GalleryError, match="CREATE EXTENSION vector"):
-            Neighbours(filled(5), MODEL, guest).refresh()
+            Neighbours(filled(5), MODEL, guest).turn_on()
     finally:
         guest.dispose()
         with engine.begin() as connection:

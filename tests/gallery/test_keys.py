@@ -20,11 +20,24 @@ import pytest
 from samevoice.errors import ConfigError, GalleryError
 from samevoice.gallery import keys
 from samevoice.gallery.crypto import MasterKey
-from samevoice.gallery.keys import FILE_VARIABLE, KEY_VARIABLE, default_path, find_key
+from samevoice.gallery.homes import FILE_VARIABLE, KEY_VARIABLE
+from samevoice.gallery.keys import default_path, find_keys
 
 RAW = bytes(range(200, 232))  # base64url has both of its own signs
 SAFE = base64.urlsafe_b64encode(RAW).decode()
 posix_only = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+
+
+ID, OTHER = "0" * 32, "1" * 32  # of galleries
+
+
+def find_key(place: str | Path, *, create: bool, identity: str = ID) -> MasterKey:
+    [key] = find_keys(place, identity, create=create)
+    return key
+
+
+def key_path() -> Path:
+    return default_path(ID)
 
 
 def same(first: MasterKey, second: MasterKey) -> bool:
@@ -53,7 +66,7 @@ def test_reads_a_key_as_people_write_them(text: str, where: str, home: Path, mon
         file.write_text(text)
         monkeypatch.setenv(FILE_VARIABLE, str(file))
     assert same(find_key("gallery.db", create=False), MasterKey.from_bytes(RAW))
-    assert not default_path().parent.exists()
+    assert not key_path().parent.exists()
 
 
 @pytest.mark.parametrize(
@@ -78,12 +91,12 @@ def test_refuses_what_is_no_key_without_quoting_it(
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 5000, b"\xff\xfe"])
 def test_a_damaged_key_file_is_told_and_left_as_it_is(content: bytes) -> None:
-    default_path().parent.mkdir(parents=True)
-    default_path().touch(mode=0o600)
-    default_path().write_bytes(content)
+    key_path().parent.mkdir(parents=True)
+    key_path().touch(mode=0o600)
+    key_path().write_bytes(content)
     with pytest.raises(GalleryError, match="back from a backup"):
         find_key("gallery.db", create=True)
-    assert default_path().read_bytes() == content
+    assert key_path().read_bytes() == content
 
 
 def test_two_sources_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,14 +110,14 @@ def test_makes_a_file_once_for_its_owner_alone(home: Path) -> None:
     with pytest.raises(GalleryError, match="not there"):
         find_key("gallery.db", create=False)
     made = find_key("gallery.db", create=True)
-    file = home / "config" / "samevoice" / "gallery.key"
+    file = home / "config" / "samevoice" / f"gallery-{ID}.key"
     assert list(home.rglob("*key*")) == [file]
     assert len(base64.urlsafe_b64decode(file.read_text())) == 32
     if os.name == "posix":
         assert file.stat().st_mode & 0o777 == 0o600
         assert file.parent.stat().st_mode & 0o777 == 0o700
     before = file.parent.stat().st_mtime_ns
-    assert same(find_key("other.db", create=True), made)
+    assert same(find_key("gallery.db", create=True), made)
     assert file.parent.stat().st_mtime_ns == before  # a folder that cannot be written any more does no harm
     assert same(find_key("postgresql://host/gallery", create=False), made)
 
@@ -141,7 +154,7 @@ def test_a_full_disk_leaves_neither_key_nor_rest(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(GalleryError, match="No space left"):
         find_key("gallery.db", create=True)
-    assert list(default_path().parent.iterdir()) == []
+    assert list(key_path().parent.iterdir()) == []
 
 
 def make_keys(folder: Path, barrier: ProcessBarrier) -> list[bytes]:
@@ -165,12 +178,12 @@ def test_processes_that_start_at_once_agree_on_one_key(home: Path) -> None:
 
 @pytest.mark.parametrize("place", ["gallery.db", "deeper/gallery.db", "../samevoice/gallery.db"])
 def test_key_and_database_do_not_share_a_folder(place: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    default_path().parent.mkdir(parents=True)
-    monkeypatch.chdir(default_path().parent)
-    for path in (default_path().parent / place, Path(place), place):
+    key_path().parent.mkdir(parents=True)
+    monkeypatch.chdir(key_path().parent)
+    for path in (key_path().parent / place, Path(place), place):
         with pytest.raises(ConfigError, match="one theft takes both"):
             find_key(path, create=True)
-    assert not default_path().exists()
+    assert not key_path().exists()
     monkeypatch.setenv(FILE_VARIABLE, str(home / "gallery.key"))  # asked for, so it may
     find_key(home / "gallery.db", create=True)
 
@@ -181,8 +194,24 @@ def test_where_settings_and_data_share_a_folder_the_key_has_its_own(
     monkeypatch.setattr(keys, "user_data_path", lambda name, **_: home / "config" / name)
     place = home / "config" / "samevoice" / "gallery.db"
     find_key(place, create=True)
-    assert default_path().parent != place.parent
-    assert default_path().exists()
+    assert key_path().parent != place.parent
+    assert key_path().exists()
+
+
+@pytest.mark.parametrize("where", ["file", "keyring"])
+@pytest.mark.usefixtures("ring")
+def test_every_gallery_has_a_key_of_its_own(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if where == "file":
+        monkeypatch.delenv(KEY_VARIABLE)
+    first = find_key("gallery.db", create=True)
+    assert not same(find_key("gallery.db", create=True, identity=OTHER), first)
+    assert same(find_key("moved.db", create=True), first)
+
+
+def test_a_file_that_a_user_names_may_serve_several(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FILE_VARIABLE, str(home / "key"))
+    first = find_key("gallery.db", create=True)
+    assert same(find_key("other.db", create=True, identity=OTHER), first)
 
 
 class Ring(ModuleType):
@@ -223,8 +252,8 @@ def test_a_keyring_keeps_one_key_for_all(ring: Ring) -> None:
     with ThreadPoolExecutor(6) as pool:
         found = set(pool.map(find, range(6)))
     assert found == {find_key("gallery.db", create=False).derive("compare")}
-    assert list(ring.kept) == [("samevoice", "gallery")]
-    assert not default_path().exists()
+    assert list(ring.kept) == [("samevoice", f"gallery {ID}")]
+    assert not key_path().exists()
 
 
 def test_a_keyring_that_keeps_nothing_makes_no_key(ring: Ring) -> None:
@@ -234,11 +263,11 @@ def test_a_keyring_that_keeps_nothing_makes_no_key(ring: Ring) -> None:
 
 
 def test_a_keyring_that_holds_something_else_is_left_alone(ring: Ring) -> None:
-    ring.kept["samevoice", "gallery"] = "swordfish"
+    ring.kept["samevoice", f"gallery {ID}"] = "swordfish"
     with pytest.raises(GalleryError, match="put it back") as caught:
         find_key("gallery.db", create=True)
     assert "swordfish" not in str(caught.value)
-    assert ring.kept["samevoice", "gallery"] == "swordfish"
+    assert ring.kept["samevoice", f"gallery {ID}"] == "swordfish"
 
 
 def test_a_keyring_that_fails_or_is_not_there_is_told(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from samevoice.cli.console import (
     print_json,
     warn,
 )
-from samevoice.errors import ConfigError, EnrolmentRefused
+from samevoice.errors import AudioError, ConfigError, EnrolmentRefused
 from samevoice.gallery.coach import TELEPHONE, Advice
 from samevoice.gallery.gallery import Gallery
 from samevoice.gallery.names import checked_name, shown
@@ -50,7 +50,8 @@ def enrol(
 
     The coach refuses what would make a bad voiceprint (too little speech, noise, clipping, a second voice, music, a
     recording enrolled before) and says what to do. More recordings of a person may be added later; they must be surely
-    of the same voice. Voiceprints are kept sealed. Exit code 0: enrolled, 3: at least one was refused, 2: error.
+    of the same voice. Voiceprints are kept sealed. Exit code 0: enrolled, 3: at least one was refused, 2: error; where
+    one of several cannot be read, the others are enrolled all the same.
 
     Example: samevoice enrol "Ada Lovelace" ada.wav --consent "asked on 3 May" --expires 365
     """
@@ -58,37 +59,50 @@ def enrol(
     checked_name(name)
     enrolled: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
+    errors: list[dict[str, str]] = []
+    paths = audio_files(files)
     with Gallery(gallery, model=model, threads=threads) as people:
-        for path in audio_files(files):
+        for path in paths:
             try:
                 if dry_run:
-                    coached = people.coach(name, path, channel=channel)
-                    advice, usable = coached.advice, coached.usable
+                    advice = _checked(people, name, path, channel)
                 else:
-                    advice, usable = (
-                        people.enrol(
-                            name, path, channel=channel, consent=consent, expires=until, keep_audio=keep_audio
-                        ).advice,
-                        True,
-                    )
+                    advice = people.enrol(
+                        name, path, channel=channel, consent=consent, expires=until, keep_audio=keep_audio
+                    ).advice
             except EnrolmentRefused as error:
                 refused.append({**error_entry(path, error), "codes": error.codes, "reasons": error.reasons})
                 if not json:
                     complain(error)
                 continue
-            (enrolled if usable else refused).append({"name": path, "advice": [one.to_json() for one in advice]})
+            except AudioError as error:
+                if len(paths) == 1:
+                    raise
+                errors.append(error_entry(path, error))
+                complain(error)
+                continue
+            enrolled.append({"name": path, "advice": [one.to_json() for one in advice]})
             if not json:
-                _tell(name, path, advice, usable=usable, dry_run=dry_run)
+                done = "would be enrolled" if dry_run else "enrolled"
+                out.print(f"{shown(name)}: {done} from {shown(path)}.", markup=False)
+                warn([f"{path}: {one.sentence}" for one in advice])
     if json:
-        print_json({"person": name, "enrolled": [] if dry_run else enrolled, "usable": enrolled, "refused": refused})
-    raise typer.Exit(REFUSED if refused else 0)
+        told = {"enrolled": [] if dry_run else enrolled, "usable": enrolled, "refused": refused, "errors": errors}
+        print_json({"person": name, **told})
+    raise typer.Exit(2 if errors else REFUSED if refused else 0)
 
 
-def _tell(name: str, path: str, advice: tuple[Advice, ...], *, usable: bool, dry_run: bool) -> None:
-    """What came of one recording."""
-    done = "would be enrolled" if dry_run else "enrolled"
-    out.print(f"{shown(name)}: {done} from {path}." if usable else f"{path} would be refused.", markup=False)
-    warn([f"{path}: {one.sentence}" for one in advice])
+def _checked(people: Gallery, name: str, path: str, channel: str) -> tuple[Advice, ...]:
+    """What would be advised on a recording that would be enrolled.
+
+    Raises:
+        EnrolmentRefused: it would not.
+    """
+    coached = people.coach(name, path, channel=channel)
+    if not coached.usable:
+        reasons = [one for one in coached.advice if one.refuses]
+        raise EnrolmentRefused(path, tuple(one.sentence for one in reasons), tuple(one.code for one in reasons))
+    return coached.advice
 
 
 def moment(text: str) -> datetime:
@@ -101,10 +115,10 @@ def moment(text: str) -> datetime:
     try:
         until = now + timedelta(days=float(text)) if _is_number(text) else datetime.fromisoformat(text)
         until = until if until.tzinfo else until.replace(tzinfo=UTC)
-        past = until <= now
+        until = until.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ConfigError(f"{text!r} is no time; give days, such as 365, or a date, such as 2027-01-31") from error
-    if past:
+    if until <= now:
         raise ConfigError(f"{text!r} is past; give a time to come")
     return until
 

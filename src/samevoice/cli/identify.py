@@ -77,7 +77,7 @@ def identify(
 
 def _tell(path: str | None, result: Identification) -> None:
     """The verdict, the candidates and the figures behind them."""
-    out.print(f"{path}: {result}" if path else str(result), style=COLOURS[result.verdict], markup=False)
+    out.print(f"{shown(path)}: {result}" if path else str(result), style=COLOURS[result.verdict], markup=False)
     for one in result.candidates:
         out.print(f"  {100 * one.probability:5.1f} %  cosine {one.score:6.3f}  {shown(one.name)}", markup=False)
     figures = [f"{result.people:,} people", f"speech {result.speech:.1f} s", result.model]

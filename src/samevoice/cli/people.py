@@ -9,7 +9,7 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from samevoice.cli.console import GalleryOption, JsonOption, err, out, print_json
+from samevoice.cli.console import GalleryOption, JsonOption, complain, err, out, print_json
 from samevoice.cli.enrol import moment
 from samevoice.cli.outputs import require_writable
 from samevoice.errors import ConfigError, GalleryError
@@ -117,8 +117,8 @@ def delete(name: NameArgument, gallery: GalleryOption = None, yes: YesOption = F
     """Forget a person: all voiceprints, kept sounds and the key that sealed them."""
     with _gallery(gallery) as opened:
         person = opened.person(name)
-        if not yes:
-            typer.confirm(f"Forget {shown(person.name)} for good?", abort=True)
+        if not yes and not _agreed(f"Forget {shown(person.name)} for good?"):
+            raise ConfigError(f"{shown(person.name)} is kept; answer y, or give --yes")
         opened.delete(name)
     out.print(f"{shown(person.name)} is forgotten.", markup=False)
 
@@ -155,12 +155,23 @@ def audit(
             markup=False,
         )
     if report.broken is not None:
-        raise GalleryError(
+        broken = GalleryError(
             f"the record of events is broken at number {report.broken}: it was altered, cut or restored in part; "
             "compare it with a backup"
         )
+        complain(broken)  # not raised, for that would print a second JSON document
+        raise typer.Exit(broken.exit_code)
     if not json:
         out.print(f"{report.events:,} events, all as they were written.", style="green", markup=False)
+
+
+def _agreed(question: str) -> bool:
+    """Whether somebody says yes; nobody there to ask is a no."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        err.print()
+        return False
 
 
 def _write_private(file: BinaryIO, content: bytes) -> None:
@@ -186,8 +197,8 @@ def _line(person: Person) -> str:
 def _facts(one: Voiceprint) -> str:
     """A voiceprint on one line."""
     parts = [f"{one.created:%Y-%m-%d %H:%M} UTC", f"{one.seconds:.1f} s", one.model]
-    parts += [one.channel] if one.channel else []
+    parts += [shown(one.channel)] if one.channel else []
     parts += ["sound kept"] if one.kept_audio else []
     parts += [f"until {one.expires:%Y-%m-%d}"] if one.expires else []
-    parts += [f"consent: {one.consent}"] if one.consent else []
+    parts += [f"consent: {shown(one.consent)}"] if one.consent else []
     return ", ".join(parts)

@@ -8,21 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 from sqlalchemy import Connection, Select, select
 
 from samevoice.gallery import register
 from samevoice.gallery.audit import Event
 from samevoice.gallery.crypto import MasterKey
 from samevoice.gallery.database import Database
-from samevoice.gallery.founding import ledger_of, model_of
-from samevoice.gallery.ledger import AuditReport
+from samevoice.gallery.founding import model_of
+from samevoice.gallery.ledger import AuditReport, Ledger
 from samevoice.gallery.names import checked_name
 from samevoice.gallery.owners import Owner
 from samevoice.gallery.records import CHANGES, REMOVALS, CounterRecord, TemplateRecord, VoiceprintRecord
+from samevoice.gallery.register import Size
 from samevoice.gallery.vault import Vault
 from samevoice.gallery.voiceprints import Person, Template, Templates, checked_note
 from samevoice.models.embedding import Embedding
@@ -46,13 +49,18 @@ class Archive:
         ledger: reads and writes events within a transaction.
     """
 
-    def __init__(self, database: Database, key: MasterKey, identity: str) -> None:
+    def __init__(self, database: Database, key: MasterKey, identity: str, ledger: Ledger) -> None:
         """Keep the parts; `Store.open` makes them."""
         self.database = database
         self.key = key
         self.id = identity
         self.vault = Vault(key)
-        self.ledger = ledger_of(key, identity)
+        self.ledger = ledger
+
+    @property
+    def near(self) -> Path:
+        """What cache files are named after: the database, or on a server the gallery's id in the user's folder."""
+        return self.database.path or user_cache_path("samevoice", appauthor=False) / f"gallery-{self.id}"
 
     def close(self) -> None:
         """Close all connections."""
@@ -152,6 +160,10 @@ class Archive:
         """Whether there is anything to `purge`."""
         expired = select(VoiceprintRecord.id).where(VoiceprintRecord.expires <= datetime.now(UTC)).limit(1)
         return self.database.read(lambda connection: connection.execute(expired).first() is not None)
+
+    def size(self) -> Size:
+        """How much there is."""
+        return self.database.read(register.size)
 
     def model(self) -> str | None:
         """Fingerprint of the model that makes the voiceprints; None if none was chosen yet."""

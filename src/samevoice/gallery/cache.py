@@ -168,6 +168,25 @@ def forget(near: Path, enrolled: Callable[[], Ids]) -> None:
             ) from error
 
 
+def remove_all(near: Path) -> None:
+    """Remove the caches of all models, those included that others are writing now.
+
+    Args:
+        near: as for `cache_file`.
+
+    Raises:
+        GalleryError: one cannot be removed.
+    """
+    for path in _cache_files(near):
+        try:
+            with locked(path):
+                remove(path)
+        except OSError as error:
+            raise GalleryError(
+                f"{path}: a cache under the old key cannot be removed ({error.strerror}); remove this file"
+            ) from error
+
+
 def erase(path: Path, ids: Ids, since: int) -> None:
     """Overwrite rows with zeros, on disk before this returns; to be called under the lock.
 

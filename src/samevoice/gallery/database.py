@@ -45,7 +45,10 @@ class Database:
         where: what the user calls it, without passwords.
         path: its file; None on a server.
         engine: connects to it.
+        guard: looks at the database at the beginning of every transaction, and may refuse.
     """
+
+    guard: Callable[[Connection], None] | None = None
 
     def __init__(self, engine: Engine, where: str, path: Path | None) -> None:
         """Keep the parts; `open` makes them."""
@@ -153,6 +156,8 @@ class Database:
             with connection.begin():
                 if writes and self.path is None:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITER})
+                if self.guard is not None:
+                    self.guard(connection)
                 return work(connection)
 
     def _attempt(self, work: Callable[[], Result]) -> Result:

@@ -11,34 +11,36 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
 import soundfile
-from platformdirs import user_cache_path
 
 from samevoice.audio.decode import Source
 from samevoice.embedder import DEFAULT_MODEL, Model, load_model
-from samevoice.errors import EnrolmentRefused, GalleryError, NotEnoughSpeech
+from samevoice.errors import ConfigError, EnrolmentRefused, GalleryError, NotEnoughSpeech, UnknownPerson
 from samevoice.gallery.audit import Event
 from samevoice.gallery.cache import cache_file, forget
 from samevoice.gallery.coach import Advice, Coached, Known, coach
 from samevoice.gallery.crypto import MasterKey
+from samevoice.gallery.hnsw import Neighbours
 from samevoice.gallery.identification import TOP, Identification, identify, unidentified
+from samevoice.gallery.indexes import index_of
 from samevoice.gallery.ledger import AuditReport
 from samevoice.gallery.migrate import Migration, Tell, migrate
-from samevoice.gallery.names import checked_name, shown
+from samevoice.gallery.names import checked_name, name_key, shown
 from samevoice.gallery.rules import DEFAULT_FPIR, Rules, required
 from samevoice.gallery.search import Index
 from samevoice.gallery.sequential import Matches, identify_early
 from samevoice.gallery.store import Store
 from samevoice.gallery.updating import may_update
-from samevoice.gallery.voiceprints import NewVoiceprint, Person, Template
+from samevoice.gallery.voiceprints import NewVoiceprint, Person, Template, checked_note
 from samevoice.models import zoo
 from samevoice.models.embedding import Embedding
+from samevoice.scoring.cosine import cosine
 from samevoice.scoring.decision import DEFAULT_PRIOR, Decision
 from samevoice.verification import calibration_of, judge, label
 
@@ -95,7 +97,7 @@ class Gallery:
 
     @cached_property
     def model(self) -> Model:
-        """The model that makes the voiceprints.
+        """The model that makes the voiceprints; a gallery without any takes the one of the first enrolment.
 
         Raises:
             ModelError: it is missing or damaged.
@@ -106,18 +108,18 @@ class Gallery:
             name, _, _ = (self.store.model() or DEFAULT_MODEL).partition("@")
             chosen = name if name in zoo.names() else DEFAULT_MODEL  # which is then refused, with advice
         model = chosen if isinstance(chosen, Model) else load_model(chosen, self._threads)
-        self.store.require_model(model.card.fingerprint)
+        self._require(model)
         return model
 
     @cached_property
-    def _index(self) -> Index:
+    def _index(self) -> Index | Neighbours:
         fingerprint = self.model.card.fingerprint
-        return Index.of(self.store, fingerprint, cache=cache_file(self._near, fingerprint))
+        return index_of(self.store, fingerprint, cache_file(self._near, fingerprint))
 
     @property
     def _near(self) -> Path:
         """What cache files are named after: the database, or on a server the gallery's id in the user's folder."""
-        return self.store.database.path or user_cache_path("samevoice", appauthor=False) / f"gallery-{self.store.id}"
+        return self.store.near
 
     def enrol(
         self,
@@ -144,9 +146,12 @@ class Gallery:
         Raises:
             EnrolmentRefused: the recording would make a bad voiceprint; says what to do.
             AudioError: it cannot be read.
-            GalleryError: the name cannot be one, or the gallery cannot be written.
+            ConfigError: channel or consent is too long, or holds control characters.
+            GalleryError: the name cannot be one, the time is past, or the gallery cannot be written.
         """
         name = checked_name(name)
+        checked_note("channel", channel)
+        checked_note("consent", consent or "")
         coached = self.coach(name, audio, channel=channel)
         embedding = coached.embedding
         if embedding is None or not coached.usable:
@@ -163,6 +168,7 @@ class Gallery:
             trace=coached.trace,
             audio=_flac(coached) if keep_audio else None,
         )
+        self.store.require_model(embedding.model)
         check = partial(self._may_add, report.name, embedding)
         return Enrolment(self.store.add(name, new, actor=self._actor, check=check), coached.advice)
 
@@ -171,17 +177,25 @@ class Gallery:
 
         Raises:
             AudioError: it cannot be read.
+            GalleryError: the name cannot be one.
         """
+        name = checked_name(name)
         self._refresh()
-        return coach(
+        coached = coach(
             audio,
             self.model,
             name=label(audio, "recording"),
             channel=channel,
             person=name,
-            others=self._alike,
+            others=partial(self._alike, name),
             people=max(len(self._index), 1),
         )
+        try:
+            template = self.store.template(name, self.model.card.fingerprint)
+        except UnknownPerson:
+            return coached
+        reason = self._reason_against(coached.embedding, template)
+        return coached if reason is None else replace(coached, advice=(reason, *coached.advice))
 
     def identify(
         self,
@@ -205,6 +219,8 @@ class Gallery:
             AudioError: the recording cannot be read.
             ConfigError: an option cannot be honoured.
         """
+        if top < 1:
+            raise ConfigError(f"{top} candidates cannot be named; ask for 1 or more")
         model = self.model
         rules = Rules(required(calibration_of(model), model.card.name), model.card.fingerprint, fpir, prior)
         self._refresh()
@@ -247,6 +263,7 @@ class Gallery:
         self._expire()
         template = self.store.template(name, self.model.card.fingerprint)
         if template is None:
+            self._require(self.model)
             raise GalleryError(f"{shown(name)} has no voiceprint of this model; enrol this person again")
         try:
             voice: Embedding | NotEnoughSpeech = self.model.embed(audio, name=label(audio, "recording"))
@@ -328,12 +345,18 @@ class Gallery:
         return self.store.export(name, actor=self._actor)
 
     def migrate(self, model: Model, *, progress: Tell | None = None) -> Migration:
-        """Give the gallery another model; see `migrate.migrate`.
+        """Give the gallery another model, which this object then uses too; see `migrate.migrate`.
+
+        Others who have the gallery open are refused with FingerprintMismatch until they open it again.
 
         Raises:
             GalleryError: the gallery cannot be written; what is done is kept, and the next call goes on.
+            ModelError: the model fails; likewise.
         """
         found = migrate(self.store, model, actor=self._actor, progress=progress)
+        self._model = model
+        for known in ("model", "_index"):  # which are made anew when they are needed
+            self.__dict__.pop(known, None)
         self._forget()
         return found
 
@@ -362,9 +385,23 @@ class Gallery:
         return f"Gallery({self.store.database.where})"
 
     def _refresh(self) -> None:
-        """See what other processes did, and what has expired."""
+        """See what other processes did, and what has expired.
+
+        Raises:
+            FingerprintMismatch: one of them gave the gallery another model.
+        """
         self._expire()
         self._index.refresh()
+        self._require(self.model)
+
+    def _require(self, model: Model) -> None:
+        """Refuse a model that the voiceprints were not made with; where there are none yet, none is chosen by that.
+
+        Raises:
+            FingerprintMismatch: it is another.
+        """
+        if self.store.model() is not None:
+            self.store.require_model(model.card.fingerprint)
 
     def _expire(self) -> None:
         """Forget what has expired before anything is compared with it."""
@@ -378,6 +415,8 @@ class Gallery:
     def _matches(self, voice: Embedding) -> Matches:
         """The people most like a voice."""
         found = self._index.match(voice.vector, COMPARED) if len(self._index) else []
+        if not found:  # nobody is there, unless the model was just changed
+            self._require(self.model)
         people = max(len(self._index), len(found)) if found else 0
         return Matches(
             scores=[one.score for one in found],
@@ -386,10 +425,17 @@ class Gallery:
             people=people,
         )
 
-    def _alike(self, voice: Embedding) -> Iterator[Known]:
-        """Those who sound most like a voice, with the traces of what they were enrolled with."""
+    def _alike(self, person: str, voice: Embedding) -> Iterator[Known]:
+        """Those who sound most like a voice, with the traces of what they were enrolled with.
+
+        Args:
+            person: a name as somebody wrote it; whoever has it is called so, in upper or lower case.
+            voice: of the recording.
+        """
+        key = name_key(person)
         for one in self._index.match(voice.vector, LOOKED_AT) if len(self._index) else []:
-            yield Known(one.name, one.score, one.seconds, self.store.traces(one.person))
+            name = person if name_key(one.name) == key else one.name
+            yield Known(name, one.score, one.seconds, self.store.traces(one.person))
 
     def _may_add(self, recording: str, voice: Embedding, template: Template | None) -> None:
         """Refuse a voice that is not surely the person's.
@@ -397,12 +443,16 @@ class Gallery:
         Raises:
             EnrolmentRefused: so.
         """
-        if template is None:
-            return
-        score = float(voice.vector.astype("f8") @ template.vector.astype("f8"))
-        reason = may_update(score, (voice.seconds, template.seconds), calibration_of(self.model))
+        reason = self._reason_against(voice, template)
         if reason is not None:
             _refuse(recording, [reason])
+
+    def _reason_against(self, voice: Embedding | None, template: Template | None) -> Advice | None:
+        """Why a voice is not to be added to a template; None if it may be, or there is nothing to compare."""
+        if voice is None or template is None:
+            return None
+        score = cosine(voice, _embedding(template))
+        return may_update(score, (voice.seconds, template.seconds), calibration_of(self.model))
 
 
 def _refuse(recording: str, reasons: list[Advice]) -> NoReturn:

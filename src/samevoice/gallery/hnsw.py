@@ -25,9 +25,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Index,
-    LargeBinary,
     MetaData,
-    String,
     Table,
     any_,
     delete,
@@ -40,13 +38,14 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from samevoice.errors import ConfigError, GalleryError
-from samevoice.gallery.cache import Ids, Rows
+from samevoice.gallery.cache import Counters, Ids, Rows
 from samevoice.gallery.crypto import Rotation
-from samevoice.gallery.failures import as_sentence
-from samevoice.gallery.search import Batch, Shelf
+from samevoice.gallery.extension import OFF, as_sentence, client
+from samevoice.gallery.marks import MARKS, has_marks, take_turn
+from samevoice.gallery.search import Batch, Match, Shelf
 from samevoice.gallery.search import Index as Exact
 
-BREADTH = 100  # candidates that a search keeps: more of them find more and take longer
+BREADTH = 400  # candidates that a search keeps: more of them find more and take longer
 MOST = 1_000  # pgvector's limit for it
 HNSW: dict[str, Any] = {
     "postgresql_using": "hnsw",
@@ -54,11 +53,6 @@ HNSW: dict[str, Any] = {
     "postgresql_with": {"m": 16, "ef_construction": 64},  # edges of a node, candidates when it is built: the defaults
 }
 MEMORY = "1GB"  # for building the graph; a larger one is built too, but slowly
-NO_EXTENSION = {"0A000", "58P01", "42501"}  # not available, no such file, no right to install it
-NO_TABLE = "42P01"
-OFF = "has no table for approximate search; turn that on first"
-
-_BUILDER = 0x5A3E_701D  # our advisory lock among those of other programs; the number means nothing
 
 
 class Neighbours:
@@ -75,7 +69,7 @@ class Neighbours:
 
     def __init__(self, store: Shelf, model: str, engine: Engine) -> None:
         """Keep the parts; nothing is asked of the server yet."""
-        self._vector, self._register = _client()
+        self._vector, self._register = client()
         if engine.dialect.name != "postgresql":
             raise ConfigError(
                 "approximate search needs a gallery on PostgreSQL; use the exact search, which needs none"
@@ -83,28 +77,76 @@ class Neighbours:
         self._store, self._model, self._engine = store, model, engine
         self._key = store.key.derive(f"neighbours of {model} in gallery {store.id}")
         self._origin = hashlib.sha256(b"samevoice neighbours of " + self._key).digest()
+        self._count, self._counted = 0, (-1, -1)
         self._name = f"neighbours_{hashlib.sha256(model.encode()).hexdigest()[:16]}"
 
-    def refresh(self) -> None:
-        """Bring the table in step with the store; made, with its index, if it is not there. Cheap when nothing changed.
+    def __len__(self) -> int:
+        """How many templates there were at the last `refresh`."""
+        return self._count
+
+    def is_on(self) -> bool:
+        """Whether there is a table of this model, be it behind or of an old key.
+
+        Raises:
+            GalleryError: the server cannot be asked.
+        """
+        with self._transaction() as connection:
+            return self._is_on(connection)
+
+    def turn_on(self) -> None:
+        """Make the table and its index, if they are not there.
 
         Raises:
             GalleryError: the server cannot do this, for example for want of pgvector or of the right to install it.
         """
         with self._transaction() as connection:
-            connection.execute(select(func.pg_advisory_xact_lock(_BUILDER)))
+            take_turn(connection)
             MARKS.create(connection, checkfirst=True)
+            if not self._is_on(connection):
+                connection.execute(insert(MARKS).values(self._mark(0, (-1, -1))))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Bring the table in step with the store; made anew after a change of keys. Cheap when nothing changed.
+
+        Raises:
+            GalleryError: it was turned off, or the server fails.
+        """
+        with self._transaction() as connection:
+            take_turn(connection)
+            if not self._is_on(connection):
+                raise GalleryError(f"{self._where()}: {OFF}")
             changes, removals = self._store.counters()  # before the rows: what is written meanwhile is read again
             size, known_changes, known_removals = self._known(connection)
             if (changes, removals) == (known_changes, known_removals):
+                self._recount(connection, size, (changes, removals))
                 return
             if not size or known_changes > changes or known_removals > removals:
                 size = self._build(connection)
             else:
                 self._update(connection, self._table(size), known_changes, removals != known_removals)
             connection.execute(delete(MARKS).where(MARKS.c.name == self._name))
-            mark = {"name": self._name, "origin": self._origin, "size": size, "changes": changes, "removals": removals}
-            connection.execute(insert(MARKS).values(mark))
+            connection.execute(insert(MARKS).values(self._mark(size, (changes, removals))))
+            self._recount(connection, size, (changes, removals))
+
+    def match(self, vector: Rows, top: int = 10) -> list[Match]:
+        """The people nearest to a voice, best first, at most `top`; some may be missed.
+
+        Args:
+            vector: of unit length, float32 (d,).
+            top: 1 to 1,000.
+
+        Raises:
+            GalleryError: the server or the store cannot be asked, or it was turned off.
+        """
+        ids, scores = self.search(vector[np.newaxis], top)
+        owners = self._store.owners(self._model, ids[0].tolist())
+        if len(owners) < ids.size:  # somebody was deleted since: others move up
+            self.refresh()
+            ids, scores = self.search(vector[np.newaxis], top)
+            owners = self._store.owners(self._model, ids[0].tolist())
+        found = zip(map(owners.get, ids[0].tolist()), scores[0].tolist(), strict=True)
+        return [Match(owner[0], owner[1], score, owner[2]) for owner, score in found if owner]
 
     def search(self, vectors: Rows, top: int = 10, *, breadth: int = BREADTH) -> tuple[Ids, Rows]:
         """The nearest templates of each query, as `search.Index.search` gives them, except that some may be missed.
@@ -170,10 +212,26 @@ class Neighbours:
             GalleryError: the server refuses.
         """
         with self._transaction() as connection:
-            connection.execute(select(func.pg_advisory_xact_lock(_BUILDER)))
+            take_turn(connection)
             self._table(1).drop(connection, checkfirst=True)
             MARKS.create(connection, checkfirst=True)
             connection.execute(delete(MARKS).where(MARKS.c.name == self._name))
+
+    def _is_on(self, connection: Connection) -> bool:
+        mark = select(MARKS.c.name).where(MARKS.c.name == self._name)
+        return has_marks(connection) and connection.execute(mark).first() is not None
+
+    def _mark(self, size: int, counters: Counters) -> dict[str, Any]:
+        """What is noted about the table."""
+        changes, removals = counters
+        return {"name": self._name, "origin": self._origin, "size": size, "changes": changes, "removals": removals}
+
+    def _recount(self, connection: Connection, size: int, counters: Counters) -> None:
+        """Count the rows, if that was not done since they changed."""
+        if counters != self._counted:
+            count = select(func.count()).select_from(self._table(size))
+            self._count = connection.execute(count).scalar_one() if size else 0
+            self._counted = counters
 
     def _known(self, connection: Connection) -> tuple[int, int, int]:
         """Dimension and counters of the table as it is: 0 without rows yet, -1 if it was never made."""
@@ -231,52 +289,12 @@ class Neighbours:
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise _sentence(error, self._where()) from error
+            raise as_sentence(error, self._where()) from error
 
     def _where(self) -> str:
         """What to call the database, without a password."""
         url = self._engine.url
         return URL.create("postgresql", url.username, None, url.host, url.port, url.database).render_as_string()
-
-
-MARKS = Table(
-    "neighbours",
-    MetaData(),
-    Column("name", String(64), primary_key=True),
-    Column("origin", LargeBinary, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("changes", BigInteger, nullable=False),
-    Column("removals", BigInteger, nullable=False),
-)
-
-
-def _client() -> tuple[Any, Any]:
-    """The type of a column of vectors, and what makes a connection know it.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
-    try:
-        from pgvector.psycopg import register_vector
-        from pgvector.sqlalchemy import Vector
-    except ImportError as error:
-        raise ConfigError(
-            "approximate search needs pgvector; install it with: pip install 'samevoice[scale]'"
-        ) from error
-    return Vector, register_vector
-
-
-def _sentence(error: SQLAlchemyError, where: str) -> GalleryError:
-    """The error for people."""
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
-    if state in NO_EXTENSION:
-        return GalleryError(
-            f"{where}: the server has no pgvector that this user may turn on; have its administrator install it and "
-            "run: CREATE EXTENSION vector"
-        )
-    if state == NO_TABLE:
-        return GalleryError(f"{where}: {OFF}")
-    return as_sentence(error, where)
 
 
 def _remove(connection: Connection, table: Table, ids: Ids) -> None:

@@ -6,15 +6,16 @@ Knows: tables. Does not know: what is sealed in them (`vault`), transactions.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, true
 
 from samevoice.errors import UnknownPerson
-from samevoice.gallery.names import name_key, nearest, shown
-from samevoice.gallery.records import PersonRecord, RecordingRecord, TemplateRecord, VoiceprintRecord
+from samevoice.gallery.names import LONGEST, name_key, nearest, shown
+from samevoice.gallery.records import EventRecord, PersonRecord, RecordingRecord, TemplateRecord, VoiceprintRecord
 from samevoice.gallery.voiceprints import Person, Voiceprint
 
 MOST_ALIKE = 2000
@@ -22,6 +23,36 @@ MOST_ALIKE = 2000
 WILDCARDS = {"*": "%", "?": "_"}
 AT_ONCE = 500
 """Values in one question; databases take no more than so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much there is in a gallery.
+
+    Args:
+        people: who are enrolled.
+        voiceprints: of all of them.
+        again: people who must speak again, see `Person.needs_enrolment`.
+        events: in the record.
+    """
+
+    people: int
+    voiceprints: int
+    again: int
+    events: int
+
+
+def size(connection: Connection) -> Size:
+    """How much there is, counted by the database."""
+    valid = VoiceprintRecord.predecessor.is_(None)
+    usable = exists().where(valid, VoiceprintRecord.person_id == PersonRecord.id, ~VoiceprintRecord.needs_audio)
+    wanted = (
+        select(func.count()).select_from(PersonRecord),
+        select(func.count()).where(valid),
+        select(func.count()).select_from(PersonRecord).where(~usable),
+        select(func.count()).select_from(EventRecord),
+    )
+    return Size(*(connection.execute(one).scalar_one() for one in wanted))
 
 
 def people(connection: Connection, which: ColumnElement[bool] | None = None) -> list[Person]:
@@ -87,7 +118,7 @@ def owners(connection: Connection, model: str, ids: Sequence[int]) -> dict[int, 
 
 def nobody(connection: Connection, name: str) -> UnknownPerson:
     """The error that says who may have been meant; raise it."""
-    key = name_key(name)
+    key = name_key(name[:LONGEST])
     begins = PersonRecord.name_key.startswith(key[:2], autoescape=True)
     ends = PersonRecord.name_key.endswith(key[-2:], autoescape=True)
     candidates = connection.execute(select(PersonRecord.name).where(or_(begins, ends)).limit(MOST_ALIKE)).scalars()

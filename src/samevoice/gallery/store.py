@@ -45,7 +45,7 @@ class Store(Archive):
 
         Args:
             place: path of a file, or a URL that starts with postgresql://; `default_place` if None.
-            key: the master key; found by `keys.find_key` if None.
+            key: the master key; found by `keys.find_keys` if None.
             create: make the gallery, and its key, where there is none.
 
         Raises:
@@ -195,7 +195,7 @@ class Store(Archive):
         """Remove a person with the key and all that was sealed under it; the events keep the public id only.
 
         In a file nothing is left when this returns. A server keeps old rows, the wrapped key among them, in its log and
-        its backups until it recycles them: they tell nothing without the master key, but with it they do.
+        its backups until it recycles them: they tell nothing without the master key, but with it they do (see `rekey`).
         """
 
         def work(connection: Connection) -> None:

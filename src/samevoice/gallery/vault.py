@@ -6,7 +6,7 @@ where a person's key comes from (`owners`).
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class Vault(Owners):
             .values(
                 person_id=owner.id,
                 model=new.embedding.model,
-                sealed=seal(owner.key, packed(new.embedding.vector), _voiceprint(owner, new.embedding.model)),
+                sealed=seal(owner.key, packed(new.embedding.vector), _voiceprint(owner, new.embedding.model, now)),
                 seconds=new.embedding.seconds,
                 snr_db=new.snr_db,
                 bandwidth_hz=new.bandwidth_hz,
@@ -78,16 +78,16 @@ class Vault(Owners):
             row: all columns of the voiceprint.
             voice: the same sound as another model hears it.
         """
-        sealed = seal(owner.key, packed(voice.vector), _voiceprint(owner, voice.model))
+        sealed = seal(owner.key, packed(voice.vector), _voiceprint(owner, voice.model, row["created"]))
         new = {"model": voice.model, "sealed": sealed, "seconds": voice.seconds, "predecessor": row["id"]}
         kept = {name: value for name, value in row.items() if name != "id"}
         connection.execute(insert(VoiceprintRecord).values({**kept, **new, "needs_audio": False}))
 
     def vectors(self, connection: Connection, owner: Owner) -> dict[int, NDArray[np.float32]]:
         """The vectors of all voiceprints of a person, by number."""
-        columns = (VoiceprintRecord.id, VoiceprintRecord.model, VoiceprintRecord.sealed)
+        columns = (VoiceprintRecord.id, VoiceprintRecord.model, VoiceprintRecord.created, VoiceprintRecord.sealed)
         rows = connection.execute(select(*columns).where(VoiceprintRecord.person_id == owner.id)).all()
-        return {row.id: _opened(owner, row.sealed, _voiceprint(owner, row.model)) for row in rows}
+        return {row.id: _opened(owner, row.sealed, _voiceprint(owner, row.model, row.created)) for row in rows}
 
     def recordings(self, connection: Connection, owner: Owner) -> dict[int, bytes]:
         """The kept sounds of a person, as FLAC files, by number of the voiceprint."""
@@ -125,12 +125,14 @@ class Vault(Owners):
     def embeddings(self, connection: Connection, owner: Owner, model: str, now: datetime) -> list[Embedding]:
         """A person's voiceprints of one model that are not expired, in the order in which they were enrolled."""
         rows = connection.execute(
-            select(VoiceprintRecord.sealed, VoiceprintRecord.seconds)
+            select(VoiceprintRecord.created, VoiceprintRecord.sealed, VoiceprintRecord.seconds)
             .where(VoiceprintRecord.person_id == owner.id, VoiceprintRecord.model == model, _valid(now))
             .order_by(VoiceprintRecord.id)
         )
-        context = _voiceprint(owner, model)
-        return [Embedding(_opened(owner, sealed, context), model, seconds) for sealed, seconds in rows]
+        return [
+            Embedding(_opened(owner, row.sealed, _voiceprint(owner, model, row.created)), model, row.seconds)
+            for row in rows
+        ]
 
     def renew(self, connection: Connection, owner: Owner, model: str, now: datetime) -> None:
         """Make a person's template anew from the voiceprints; without any, there is none. The change is counted later.
@@ -207,7 +209,7 @@ class Vault(Owners):
         Returns:
             The models of what was moved.
         """
-        columns = (VoiceprintRecord.id, VoiceprintRecord.model, VoiceprintRecord.trace)
+        columns = (VoiceprintRecord.id, VoiceprintRecord.model, VoiceprintRecord.created, VoiceprintRecord.trace)
         rows = connection.execute(select(*columns).where(VoiceprintRecord.person_id == source.id)).all()
         vectors = self.vectors(connection, source)
         for number, sound in self.recordings(connection, source).items():
@@ -216,7 +218,7 @@ class Vault(Owners):
                 update(RecordingRecord).where(RecordingRecord.voiceprint_id == number).values(sealed=sealed)
             )
         for row in rows:
-            sealed = seal(into.key, packed(vectors[row.id]), _voiceprint(into, row.model))
+            sealed = seal(into.key, packed(vectors[row.id]), _voiceprint(into, row.model, row.created))
             trace = row.trace and seal(into.key, unseal(source.key, row.trace, _trace(source)), _trace(into))
             connection.execute(
                 update(VoiceprintRecord)
@@ -238,8 +240,9 @@ def _valid(now: datetime) -> ColumnElement[bool]:
     return or_(VoiceprintRecord.expires.is_(None), VoiceprintRecord.expires > now)
 
 
-def _voiceprint(owner: Owner, model: str) -> bytes:
-    return context_of("voiceprint", owner.public_id, model)
+def _voiceprint(owner: Owner, model: str, created: datetime) -> bytes:
+    """To what a voiceprint is bound: by its time it cannot change places with another of the same person."""
+    return context_of("voiceprint", owner.public_id, model, created.astimezone(UTC).isoformat())
 
 
 def _recording(owner: Owner) -> bytes:

@@ -3,6 +3,8 @@
 Knows: the tables as they were in this revision. Does not know: `records`, which moves on.
 """
 
+import uuid
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,11 +16,12 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 def upgrade() -> None:
     """Make all tables."""
-    op.create_table(
+    settings = op.create_table(
         "settings",
         sa.Column("key", sa.String(64), primary_key=True),
         sa.Column("value", sa.LargeBinary, nullable=False),
     )
+    op.bulk_insert(settings, [{"key": "gallery", "value": uuid.uuid4().hex.encode()}])  # id, by which its key is found
     counters = op.create_table(
         "counters",
         sa.Column("name", sa.String(64), primary_key=True),
