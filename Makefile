@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # The tests need torch for the networks. A CPU build is enough.
 TORCH ?= torch==2.13.0
+# Processes that test side by side.
+TESTERS ?= 2
 BIN := $(VENV)/bin
 
 .PHONY: demo test lint types clean
@@ -15,7 +17,7 @@ demo: $(VENV)/.core
 
 test: $(VENV)/.dev
 	$(BIN)/samevoice models pull campplus silero ge2e
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import sys
 from pathlib import Path
@@ -22,6 +23,12 @@ RATE = 16_000
 
 settings.register_profile("samevoice", deadline=None)  # no test fails for want of time
 settings.load_profile("samevoice")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where several processes test, each computes on one core, and so do the commands that they start."""
+    if getattr(config.option, "numprocesses", None):  # the option -n of pytest-xdist, which may be missing
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

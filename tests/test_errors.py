@@ -22,6 +22,9 @@ def test_codes_and_exits() -> None:
         "FingerprintMismatch": ("fingerprint", 2),
         "ConfigError": ("config", 2),
         "DataError": ("data", 2),
+        "GalleryError": ("gallery", 2),
+        "UnknownPerson": ("unknown-person", 2),
+        "EnrolmentRefused": ("refused", 3),
     }
     assert all(issubclass(kind, SamevoiceError) for kind in tree.values())
 

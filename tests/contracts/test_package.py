@@ -60,10 +60,10 @@ def test_editors_see_the_same_names() -> None:
     assert seen == set(samevoice._HOMES.items())
 
 
-def test_core_has_at_most_eight_dependencies_and_no_torch() -> None:
+def test_core_has_at_most_eleven_dependencies_and_no_torch() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {re.split(r"[^\w-]", requirement)[0] for requirement in project["dependencies"]}
-    assert len(names) <= 8
+    assert len(names) <= 11
     assert "torch" not in names
     assert project["version"] == samevoice.__version__
 
@@ -100,19 +100,20 @@ def test_nothing_is_unpickled_by_a_library() -> None:
 def test_readme_commands_exist() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"make (\w+)", readme))
+    targets = set(re.findall(r"(?:^|`)make (\w+)", readme, re.MULTILINE))
     assert {"demo", "test"} <= targets
     for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_readme_python_runs() -> None:
-    """Every Python block of the README, in order, in the samples' folder names it uses."""
+def test_readme_python_runs(tmp_path: Path) -> None:
+    """Every Python block of the README, in order, in a folder that has the samples and nothing else."""
+    (tmp_path / "samples").symlink_to(ROOT / "samples")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     assert blocks
     done = subprocess.run(
-        [sys.executable, "-c", "\n".join(blocks)], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", "\n".join(blocks)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("same")

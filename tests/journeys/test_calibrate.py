@@ -1,4 +1,4 @@
-"""`samevoice calibrate` as a person meets it: real voices, two of them changed, a real model, real processes."""
+"""`samevoice calibrate` as a person meets it: real voices, two of them changed, a real model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import soundfile
+from commandline import samevoice
 
 from samevoice.cli.calibrate import calibrate
 from samevoice.errors import ConfigError, DataError, SamevoiceError
@@ -91,8 +92,8 @@ def test_the_figures_and_what_was_left_out_are_told(done: tuple[Path, Path, dict
 
 def test_verify_uses_it(done: tuple[Path, Path, dict[str, Any]]) -> None:
     path, _, told = done
-    mine = run("verify", SAMPLES / "sample_1a.mp3", SAMPLES / "sample_1b.mp3", "--model", path, "--json")
-    usual = run("verify", SAMPLES / "sample_1a.mp3", SAMPLES / "sample_1b.mp3", "--json")
+    mine = samevoice("verify", SAMPLES / "sample_1a.mp3", SAMPLES / "sample_1b.mp3", "--model", path, "--json")
+    usual = samevoice("verify", SAMPLES / "sample_1a.mp3", SAMPLES / "sample_1b.mp3", "--json")
     assert mine.returncode in {0, 3}, mine.stderr
     decision, other = json.loads(mine.stdout), json.loads(usual.stdout)
     assert decision["model"] == told["model"]

@@ -1,4 +1,4 @@
-"""The command line as a person meets it: real processes, real recordings, real models."""
+"""The command line as a person meets it: real recordings, real models, and real processes where these matter."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from commandline import samevoice
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
@@ -36,7 +37,7 @@ def test_one_person_is_the_same() -> None:
 
 @pytest.mark.parametrize("first", SAME)
 def test_two_people_are_different(first: Path) -> None:
-    result = run("verify", first, OTHER, "--json")
+    result = samevoice("verify", first, OTHER, "--json")
     assert result.returncode == 1, result.stderr
     decision = json.loads(result.stdout)
     assert decision["verdict"] == "different"
@@ -45,13 +46,10 @@ def test_two_people_are_different(first: Path) -> None:
 
 
 def test_json_has_the_documented_fields() -> None:
-    decision = json.loads(run("verify", *SAME, "--json").stdout)
+    decision = json.loads(samevoice("verify", *SAME, "--json").stdout)
     documented = {
         line.split("|")[1].strip()
-        for line in (ROOT / "docs" / "json.md")
-        .read_text(encoding="utf-8")
-        .split("## `samevoice compare")[0]
-        .splitlines()
+        for line in (ROOT / "docs" / "json.md").read_text(encoding="utf-8").split("\n## ")[1].splitlines()
         if line.startswith("| `")
     }
     names = {name.strip(" `") for cell in documented for name in cell.split(",")}
@@ -59,14 +57,14 @@ def test_json_has_the_documented_fields() -> None:
 
 
 def test_order_of_the_recordings_does_not_matter() -> None:
-    forth, back = (json.loads(run("verify", *pair, "--json").stdout) for pair in (SAME, SAME[::-1]))
+    forth, back = (json.loads(samevoice("verify", *pair, "--json").stdout) for pair in (SAME, SAME[::-1]))
     assert forth["score"] == back["score"]
     assert forth["verdict"] == back["verdict"]
 
 
 def test_standard_input() -> None:
     piped = run("verify", "-", SAME[1], "--json", stdin=SAME[0].read_bytes())
-    named = run("verify", *SAME, "--json")
+    named = samevoice("verify", *SAME, "--json")
     assert json.loads(piped.stdout)["score"] == pytest.approx(json.loads(named.stdout)["score"], abs=1e-6)
 
 
@@ -78,7 +76,7 @@ def test_standard_input_twice_is_refused() -> None:
 
 def test_silence_cannot_tell(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "silence.wav", np.zeros(48_000), 16_000)
-    result = run("verify", SAME[0], tmp_path / "silence.wav", "--json")
+    result = samevoice("verify", SAME[0], tmp_path / "silence.wav", "--json")
     assert result.returncode == 3
     decision = json.loads(result.stdout)
     assert (decision["verdict"], decision["score"], decision["llr"]) == ("unsure", None, 0.0)
@@ -96,15 +94,15 @@ def test_silence_cannot_tell(tmp_path: Path) -> None:
     ],
 )
 def test_options_that_cannot_be_honoured(options: tuple[str, ...], words: str) -> None:
-    result = run("verify", *SAME, *options)
+    result = samevoice("verify", *SAME, *options)
     assert result.returncode == 2
     assert words in result.stderr
     assert result.stdout == ""
 
 
 def test_own_threshold_decides() -> None:
-    assert run("verify", *SAME, "--threshold", "-1").returncode == 0
-    assert run("verify", *SAME, "--threshold", "1").returncode == 1
+    assert samevoice("verify", *SAME, "--threshold", "-1").returncode == 0
+    assert samevoice("verify", *SAME, "--threshold", "1").returncode == 1
 
 
 def test_error_in_json() -> None:
@@ -123,7 +121,7 @@ def test_missing_model_names_the_command(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_compare_in_the_line_format_of_speechidentity() -> None:
-    result = run("compare", *SAME, OTHER, "--format", "pairs")
+    result = samevoice("compare", *SAME, OTHER, "--format", "pairs")
     assert result.returncode == 0
     lines = result.stdout.splitlines()
     assert lines[0] == "Comparing ['sample_1a.mp3', 'sample_1b.mp3', 'sample_2.mp3']"
@@ -150,7 +148,7 @@ def test_compare_draws_and_leaves_out_what_is_broken(tmp_path: Path) -> None:
 def test_embed_writes_one_row_per_recording(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "broken.mp3").write_bytes(b"")
     output = tmp_path / f"out{suffix}"
-    result = run("embed", SAMPLES, tmp_path / "broken.mp3", "-o", output)
+    result = samevoice("embed", SAMPLES, tmp_path / "broken.mp3", "-o", output)
     assert result.returncode == 2
     assert "is empty" in result.stderr
     if suffix == ".npz":
@@ -172,13 +170,13 @@ def test_embed_keeps_the_old_file_when_nothing_can_be_embedded(tmp_path: Path) -
     output = tmp_path / "out.npz"
     output.write_bytes(b"precious")
     (tmp_path / "empty.wav").write_bytes(b"")
-    assert run("embed", tmp_path / "empty.wav", "-o", output).returncode == 2
+    assert samevoice("embed", tmp_path / "empty.wav", "-o", output).returncode == 2
     assert output.read_bytes() == b"precious"
 
 
 @pytest.mark.parametrize("name", ["out.csv", "nowhere/out.npz"])
 def test_embed_refuses_an_output_before_it_works(tmp_path: Path, name: str) -> None:
-    result = run("embed", SAMPLES, "-o", tmp_path / name)
+    result = samevoice("embed", SAMPLES, "-o", tmp_path / name)
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
 
@@ -189,30 +187,30 @@ def test_check_tells_telephone_speech(tmp_path: Path) -> None:
 
     narrow = soxr.resample(soxr.resample(samples, rate, 8_000), 8_000, rate)
     soundfile.write(tmp_path / "phone.wav", narrow, rate)
-    result = run("check", tmp_path / "phone.wav", "--json")
+    result = samevoice("check", tmp_path / "phone.wav", "--json")
     assert result.returncode == 0
     (report,) = json.loads(result.stdout)["reports"]
     assert 3_000 < report["bandwidth_hz"] < 4_200
     assert any("telephone" in warning for warning in report["warnings"])
-    words = run("check", SAMPLES / "librispeech_1255_a.flac").stdout
+    words = samevoice("check", SAMPLES / "librispeech_1255_a.flac").stdout
     assert "nothing to complain about" in words
 
 
 def test_models_list_and_info_name_licences() -> None:
-    listed = run("models", "list")
+    listed = samevoice("models", "list")
     assert listed.returncode == 0
     for name in ("campplus", "silero", "ge2e"):
         assert name in listed.stdout
-    info = json.loads(run("models", "info", "campplus", "--json").stdout)
+    info = json.loads(samevoice("models", "info", "campplus", "--json").stdout)
     assert info["licences"]["weights"].startswith("Apache-2.0")
     assert info["installed"] is True
     assert info["fingerprint"].startswith("campplus@")
 
 
 def test_help_teaches() -> None:
-    assert "samevoice models pull" in run("--help").stdout
+    assert "samevoice models pull" in samevoice("--help").stdout
     for command in ("verify", "compare", "embed", "check"):
-        shown = run(command, "--help")
+        shown = samevoice(command, "--help")
         assert shown.returncode == 0
         assert "Example: samevoice" in shown.stdout
 
@@ -223,7 +221,7 @@ def test_same_answer_from_any_container(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "mono.wav", samples, rate)
     soundfile.write(tmp_path / "stereo.flac", np.stack([samples, samples], axis=1), rate)
     answers = [
-        json.loads(run("verify", tmp_path / name, SAMPLES / "philippe_2.flac", "--json").stdout)
+        json.loads(samevoice("verify", tmp_path / name, SAMPLES / "philippe_2.flac", "--json").stdout)
         for name in ("mono.wav", "stereo.flac")
     ]
     assert answers[0]["score"] == pytest.approx(answers[1]["score"], abs=1e-3)
@@ -274,10 +272,10 @@ def test_cannot_tell_says_what_is_wrong_with_the_recording(tmp_path: Path) -> No
     soundfile.write(tmp_path / "whole.wav", samples[: 2 * rate] * 0, rate)
     content = (tmp_path / "whole.wav").read_bytes()
     (tmp_path / "cut.wav").write_bytes(content[: len(content) // 2])
-    result = run("verify", SAME[0], tmp_path / "cut.wav", "--json")
+    result = samevoice("verify", SAME[0], tmp_path / "cut.wav", "--json")
     assert result.returncode == 3
     assert any("promises 2.0 s" in warning for warning in json.loads(result.stdout)["warnings"])
-    assert "promises 2.0 s" in run("compare", *SAME, tmp_path / "cut.wav").stderr
+    assert "promises 2.0 s" in samevoice("compare", *SAME, tmp_path / "cut.wav").stderr
 
 
 @pytest.fixture
@@ -303,14 +301,14 @@ def test_compare_shows_every_figure_and_name(many: Path, tmp_path: Path) -> None
 def test_compare_pairs_says_when_it_cannot_tell() -> None:
     """Unless a threshold decides, as it does in SpeechIdentity."""
     weak = (SAME[0], SAMPLES / "philippe_1.flac")
-    assert run("verify", *weak).returncode == 3
-    assert ": Cannot tell: " in run("compare", *weak, "--format", "pairs").stdout.splitlines()[-1]
-    assert ": Different people: " in run("compare", *weak, "--format", "pairs", "--threshold", "0.5").stdout
+    assert samevoice("verify", *weak).returncode == 3
+    assert ": Cannot tell: " in samevoice("compare", *weak, "--format", "pairs").stdout.splitlines()[-1]
+    assert ": Different people: " in samevoice("compare", *weak, "--format", "pairs", "--threshold", "0.5").stdout
 
 
 def test_compare_json_is_one_document_with_warnings_and_errors(tmp_path: Path) -> None:
     (tmp_path / "cut.mp3").write_bytes(SAME[1].read_bytes()[:20_000])
-    answer = json.loads(run("compare", SAME[0], tmp_path / "cut.mp3", "nowhere.wav", "--json").stdout)
+    answer = json.loads(samevoice("compare", SAME[0], tmp_path / "cut.mp3", "nowhere.wav", "--json").stdout)
     assert [(error["name"], error["code"]) for error in answer["errors"]] == [("nowhere.wav", "audio")]
     (pair,) = answer["pairs"]
     assert pair["warnings"][0].startswith(f"{tmp_path / 'cut.mp3'}: promises")
@@ -327,7 +325,7 @@ def test_compare_json_is_one_document_with_warnings_and_errors(tmp_path: Path) -
     ],
 )
 def test_compare_refuses_before_it_works(options: tuple[str, ...], words: str) -> None:
-    result = run("compare", *SAME, *options)
+    result = samevoice("compare", *SAME, *options)
     assert result.returncode == 2
     assert words in result.stderr
     assert "embedding" not in result.stderr
@@ -351,7 +349,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
 
 
 def test_long_names_are_told_in_a_sentence() -> None:
-    result = run("check", "a" * 300 + ".wav")
+    result = samevoice("check", "a" * 300 + ".wav")
     assert result.returncode == 2
     assert "unexpected" not in result.stderr
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from typer.testing import CliRunner
+from commandline import samevoice
 
-from samevoice.cli.data import app
 from samevoice.corpora.opening import is_manifest, open_corpus
 from samevoice.corpora.splits import check_disjoint
 from samevoice.corpora.storage import load_manifest, save_manifest
@@ -28,9 +27,9 @@ def data(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def good(*arguments: str | Path) -> str:
-    """What it prints when all is well; in this process, because starting one takes longer than the work."""
-    done = CliRunner().invoke(app, [str(one) for one in arguments])
-    assert done.exit_code == 0, done.output
+    """What it prints when all is well."""
+    done = samevoice("data", *arguments)
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 
@@ -75,7 +74,7 @@ def test_scan_as_json(folder: Path) -> None:
 def test_an_empty_corpus_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for command in (("scan",), ("show",), ("pack", "-o", tmp_path / "p"), ("split", "-o", tmp_path / "s")):
-        done = data(command[0], tmp_path / "empty", *command[1:])
+        done = samevoice("data", command[0], tmp_path / "empty", *command[1:])
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1
         assert "empty" in done.stderr
@@ -85,7 +84,7 @@ def test_an_empty_corpus_is_a_sentence(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_is_told_before_the_work(folder: Path, tmp_path: Path) -> None:
     for name, word in (("no/m.jsonl", "no such folder"), ("m.csv", "let it end in .jsonl or .parquet")):
-        done = data("scan", folder, "-o", tmp_path / name)
+        done = samevoice("data", "scan", folder, "-o", tmp_path / name)
         assert done.returncode == 2
         assert word in done.stderr
 
@@ -116,23 +115,23 @@ def test_split_writes_parts_that_share_nobody(folder: Path, tmp_path: Path) -> N
     assert again.replace("again", "parts") == shown
     good("split", folder, "-o", tmp_path / "two", "--dev", "0")
     assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["test.jsonl", "train.jsonl"]
-    done = data("split", folder, "-o", tmp_path / "parts", "--dev", "0")
+    done = samevoice("data", "split", folder, "-o", tmp_path / "parts", "--dev", "0")
     assert done.returncode == 2
     assert "holds dev.jsonl of another split" in done.stderr
 
 
 def test_a_leak_stops_with_names(folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "anna" / "0.flac", folder / "emil" / "copy.flac")
-    done = data("split", folder, "-o", tmp_path / "parts")
+    done = samevoice("data", "split", folder, "-o", tmp_path / "parts")
     assert done.returncode == 2
     assert "anna" in done.stderr
     assert "emil" in done.stderr
     assert "remove one of each" in done.stderr
     assert not (tmp_path / "parts").exists()
-    done = data("split", folder, "-o", tmp_path / "parts", "--published")
+    done = samevoice("data", "split", folder, "-o", tmp_path / "parts", "--published")
     assert done.returncode == 2
     assert "names no parts of its own" in done.stderr
-    done = data("split", folder, "-o", tmp_path / "parts", "--dev", "0.7", "--test", "0.7")
+    done = samevoice("data", "split", folder, "-o", tmp_path / "parts", "--dev", "0.7", "--test", "0.7")
     assert done.returncode == 2
     assert "together 1" in done.stderr
 

@@ -1,4 +1,4 @@
-"""`samevoice evaluate` as a person meets it: a folder of real voices, a real model, a real process."""
+"""`samevoice evaluate` as a person meets it: a folder of real voices, a real model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import soundfile
+from commandline import samevoice
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 VOICES = {
@@ -46,7 +47,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def document(*arguments: object) -> dict[str, Any]:
     """What --json prints."""
-    result = run(*arguments, "--json")
+    result = samevoice("evaluate", *arguments, "--json")
     assert result.returncode == 0, result.stderr
     found: dict[str, Any] = json.loads(result.stdout)
     return found
@@ -95,13 +96,13 @@ def test_a_threshold_is_fitted_on_other_speakers(corpus: Path, tmp_path: Path) -
         *("--rule", "min-dcf", "--prior", "0.5"),
     )
     assert cheapest["threshold"]["rule"] == "min-dcf"
-    leak = run("campplus", "--data", corpus, "--calibrate-on", others, "--seconds", "1.5")
+    leak = samevoice("evaluate", "campplus", "--data", corpus, "--calibrate-on", others, "--seconds", "1.5")
     assert leak.returncode == 2
     assert "l1255, philippe: on both sides" in leak.stderr
 
 
 def test_pictures_are_drawn(corpus: Path, tmp_path: Path) -> None:
-    result = run("campplus", "--data", corpus, "--seconds", "1.5", "--plots", tmp_path)
+    result = samevoice("evaluate", "campplus", "--data", corpus, "--seconds", "1.5", "--plots", tmp_path)
     assert result.returncode == 0, result.stderr
     assert sorted(one.name for one in tmp_path.iterdir()) == ["det.png", "distances.png"]
 
@@ -117,7 +118,7 @@ def test_a_damaged_recording_and_too_little_speech_are_named_and_left_out(corpus
     sound, rate = soundfile.read(voices / "philippe" / "philippe_1.flac")
     soundfile.write(voices / "philippe" / "silence.wav", 0 * sound, rate)
     (voices / "anna" / "broken.wav").write_bytes(b"RIFF....WAVEnothing")
-    result = run("campplus", "--data", voices, "--seconds", "0", "--speech-only", "--json")
+    result = samevoice("evaluate", "campplus", "--data", voices, "--seconds", "0", "--speech-only", "--json")
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     assert found["pieces"] == 6
@@ -144,16 +145,16 @@ def test_a_damaged_recording_and_too_little_speech_are_named_and_left_out(corpus
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(corpus: Path, options: list[str], words: str) -> None:
-    result = run("campplus", "--data", corpus, *options)
+    result = samevoice("evaluate", "campplus", "--data", corpus, *options)
     assert result.returncode == 2
     assert words in result.stderr
     assert result.stderr.count("\n") == 1
 
 
 def test_one_speaker_or_one_recording_each_is_not_enough(tmp_path: Path) -> None:
-    alone = run("campplus", "--data", folder(tmp_path / "alone", "anna"), "--seconds", "0")
+    alone = samevoice("evaluate", "campplus", "--data", folder(tmp_path / "alone", "anna"), "--seconds", "0")
     assert alone.returncode == 2
     assert "1 of 1 speakers have two pieces, two speakers are needed" in alone.stderr
-    single = run("campplus", "--data", folder(tmp_path / "single", "bert", "l1255"), "--seconds", "0")
+    single = samevoice("evaluate", "campplus", "--data", folder(tmp_path / "single", "bert", "l1255"), "--seconds", "0")
     assert single.returncode == 2
     assert "0 of 2 speakers have two pieces" in single.stderr

@@ -1,4 +1,4 @@
-"""`samevoice evaluate --trials` as a person meets it: a list, real voices, a real model, a real process."""
+"""`samevoice evaluate --trials` as a person meets it: a list, real voices, a real model."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import soundfile
+from commandline import samevoice
 
 import samevoice as sv
 from samevoice.corpora.manifest import Manifest, Utterance
@@ -134,7 +135,7 @@ def test_the_page_is_whole(told: tuple[dict[str, Any], str, str]) -> None:
 
 
 def test_words_and_the_form_of_kaldi(root: Path) -> None:
-    result = run("campplus", "--trials", root / "kaldi", "--root", root)
+    result = samevoice("evaluate", "campplus", "--trials", root / "kaldi", "--root", root)
     assert result.returncode == 0, result.stderr
     assert "1 target and 1 non-target trials, 0 of 2 left out" in result.stdout
     assert "Of 1 trials with two people" in result.stdout
@@ -183,7 +184,7 @@ def test_errors_are_sentences(arguments: list[str], sentence: str, root: Path, m
     (root / "out.txt").write_text("1 ../a.wav anna.wav\n0 anna.wav bert.wav\n")
     (root / "self.txt").write_text("1 anna.wav ./anna.wav\n0 anna.wav bert.wav\n")
     (root / "folder.html").mkdir(exist_ok=True)
-    result = run(*arguments)
+    result = samevoice("evaluate", *arguments)
     assert result.returncode == 2
     assert sentence in result.stderr
     assert result.stdout == ""

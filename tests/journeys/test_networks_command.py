@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from commandline import samevoice
+
 ROOT = Path(__file__).parents[2]
 NAMES = [
     *("rescnn", "rescnn-simple", "rescnn-clipped", "gru", "fbanknet", "fbanknet-20k", "spectrogramnet"),
@@ -16,8 +18,9 @@ NAMES = [
 
 def run(*arguments: str) -> str:
     """What the command prints."""
-    command = [sys.executable, "-m", "samevoice", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = samevoice(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_json_has_every_network_and_the_documented_keys() -> None:

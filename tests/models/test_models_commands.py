@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import modelmakers as make
 import pytest
+from commandline import samevoice
 
 from samevoice.models import store, zoo
 from samevoice.models.encoder import write_model
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """The command line, as a user runs it, with standard error that is no terminal."""
-    command = [sys.executable, "-m", "samevoice", "models", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    """The command, with standard error that is no terminal."""
+    return samevoice("models", *arguments)
 
 
 @pytest.fixture

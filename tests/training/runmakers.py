@@ -91,6 +91,7 @@ sampler_options = { triplets = 4, speakers = 4, history = 20 }
 objectives = [{ loss = "cosine-triplet", options = { margin = 0.2 } }]
 optimiser = { kind = "sgd", lr = 1e-2, momentum = 0.9, schedule = "plateau", patience = 1 }
 """
+MINED_NEXT = MINED.replace("stage.triplet", "stage.mined")  # beside TRIPLETS
 SOFTMAX = """
 [stage.softmax]
 steps = 16
