@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file in one step: a reader sees the old file or the new one, never a part.
+    """Write a file in one step: a reader sees the old file or the new one, never a part; a link stays a link.
 
     The file has the permissions that the process gives to new files (its umask).
 
@@ -25,6 +25,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    path = path.resolve()
     # Beside the target, since a rename is one step only within a file system; "x" never follows or reuses a file.
     temporary = path.parent / f".samevoice-{secrets.token_hex(8)}"
     with temporary.open("xb") as stream:

@@ -15,7 +15,7 @@ def require_writable(output: Path) -> None:
     """Say at once, not after hours of work, that there is no place for the result.
 
     Raises:
-        ConfigError: a file cannot be made in the folder, or the name is that of a folder.
+        ConfigError: a file cannot be made in the folder, or the name is that of a folder or a device.
     """
     try:
         with tempfile.TemporaryFile(dir=output.parent):
@@ -24,6 +24,8 @@ def require_writable(output: Path) -> None:
         raise ConfigError(f"{output.parent}: no file can be written here ({error.strerror}); choose another") from error
     if output.is_dir():
         raise ConfigError(f"{output}: is a folder; name a file")
+    if output.exists() and not output.is_file():
+        raise ConfigError(f"{output}: is a device or the like; name a file")
 
 
 def require_page(path: Path) -> None:
