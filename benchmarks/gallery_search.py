@@ -30,9 +30,11 @@ from sqlalchemy import Connection, create_engine, insert, update
 from usearch.compiled import MetricKind
 
 from benchmarks.rescnn_step import cpu
-from samevoice.gallery.cache import Rows, cache_file
+from samevoice.gallery.cache import cache_file
 from samevoice.gallery.crypto import MasterKey, context_of, new_data_key, packed, seal
 from samevoice.gallery.hnsw import Neighbours
+from samevoice.gallery.layout import Rows
+from samevoice.gallery.owners import bound_to
 from samevoice.gallery.records import CounterRecord, PersonRecord, TemplateRecord
 from samevoice.gallery.search import Index
 from samevoice.gallery.store import Store
@@ -172,7 +174,7 @@ def fill(store: Store, templates: Rows) -> None:
             people, rows = [], []
             for number, vector in enumerate(templates[first : first + CHUNK], first + 1):
                 public, key, name = uuid.uuid4().hex, new_data_key(), f"Person {number}"
-                wrapped = store.key.wrap(key, context_of("person", public))
+                wrapped = store.key.wrap(key, bound_to(number, public, name, name.casefold()))
                 sealed = seal(key, packed(vector), context_of("template", public, MODEL))
                 about = {"public_id": public, "name": name, "name_key": name.casefold(), "created": now}
                 people.append({"id": number, **about, "data_key": wrapped})

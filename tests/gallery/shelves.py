@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.gallery.cache import Ids, Rows
 from samevoice.gallery.crypto import MasterKey
+from samevoice.gallery.layout import Ids, Moment, Rows
 
 MODEL = "test@0"
 D = 16
@@ -29,32 +30,51 @@ class Some:
 
 
 class Shelf:
-    """A store in memory: what `Index` may rely on, and no more."""
+    """A store in memory: what `Index` may rely on, and no more. A copy of it goes its own way."""
 
     def __init__(self, identity: str = "one", key: MasterKey = KEY, model: str = MODEL) -> None:
         self.id, self.key, self.model = identity, key, model
         self.changes = self.removals = self.reads = 0
         self.kept: dict[int, tuple[int, Rows]] = {}
         self.next = 1
+        self.events = [secrets.token_bytes(32)]
+
+    def copy(self) -> Shelf:
+        """The same as it is now."""
+        other = Shelf(self.id, self.key, self.model)
+        other.put_back(self)
+        return other
+
+    def put_back(self, copy: Shelf) -> None:
+        """Be what was copied, whatever happened since."""
+        self.changes, self.removals, self.next = copy.changes, copy.removals, copy.next
+        self.kept, self.events = dict(copy.kept), list(copy.events)
 
     def add(self, vectors: Rows) -> list[int]:
-        self.changes += 1
+        self.count(0)
         ids = list(range(self.next, self.next + len(vectors)))
         self.kept.update({each: (self.changes, vector) for each, vector in zip(ids, vectors, strict=True)})
         self.next += len(vectors)
         return ids
 
     def change(self, each: int, vector: Rows) -> None:
-        self.changes, self.removals = self.changes + 1, self.removals + 1
+        self.count(1)
         self.kept[each] = (self.changes, vector)
 
     def remove(self, *ids: int) -> None:
-        self.changes, self.removals = self.changes + 1, self.removals + 1
+        self.count(1)
         for each in ids:
             del self.kept[each]
 
-    def counters(self) -> tuple[int, int]:
-        return self.changes, self.removals
+    def count(self, removals: int) -> None:
+        self.changes, self.removals = self.changes + 1, self.removals + removals
+        self.events.append(secrets.token_bytes(32))
+
+    def moment(self) -> Moment:
+        return Moment(self.changes, self.removals, len(self.events), self.events[-1])
+
+    def has_been_at(self, moment: Moment) -> bool:
+        return self.events[moment.event - 1 : moment.event] == [moment.digest]
 
     def templates(self, model: str, *, since: int) -> Iterator[Some]:
         assert model == self.model

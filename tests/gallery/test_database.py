@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -469,3 +470,54 @@ def test_without_psycopg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 def test_importing_samevoice_does_not_import_sqlalchemy() -> None:
     out, err = start("import sys, samevoice; print('sqlalchemy' in sys.modules)").communicate(timeout=60)
     assert (out, err) == ("False\n", "")
+
+
+# Where it may lie
+
+
+@pytest.mark.parametrize("place", ["n" * 300, "~nosuchuser/voices.db", "n\0ul", "deeper/" + "n" * 300])
+def test_a_path_that_cannot_be_is_one_sentence(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for create in (True, False):
+        with pytest.raises(GalleryError) as caught:
+            Database.open(place, create=create)
+        assert place in str(caught.value)
+
+
+def test_a_circle_of_links_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(GalleryError, match="/a"):
+        Database.open(tmp_path / "a")
+
+
+def test_a_folder_that_may_not_be_entered_is_one_sentence(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)  # who runs tests may be allowed everything
+    with pytest.raises(GalleryError, match="Permission denied"):
+        Database.open(path, create=False)
+
+
+def test_one_gallery_has_one_path(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.db"
+    link.symlink_to(path)
+    with Store.open(path, key=KEY) as store, Store.open(link, key=KEY) as other:
+        assert store.near == other.near == path.resolve()
+
+
+def test_who_is_not_patient_leaves_the_log_to_the_next(database: Database) -> None:
+    with contextlib.closing(sqlite3.connect(str(database.path), isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM counters").fetchall()
+        database.write(bump)
+        start = time.monotonic()
+        database.scrub(patient=False)
+        assert time.monotonic() - start < 1.0
+        log = Path(f"{database.path}-wal")
+        assert log.stat().st_size
+    database.scrub(patient=False)
+    assert not log.stat().st_size
+    assert database.read(lambda connection: pragma(connection, "busy_timeout")) == 5000

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -65,7 +67,7 @@ def test_what_is_enrolled_comes_back(store: Store) -> None:
     assert store.recording(one.id) == b"fLaC"
     assert store.recording(999) is None
     assert store.traces("nobody") == []
-    assert store.events("ada lovelace")[-1].detail == {"model": MODEL, "voiceprint": one.id}
+    assert store.events("ada lovelace")[-1].detail == {"model": MODEL, "voiceprints": [one.id]}
 
 
 def test_a_template_is_the_unit_mean_of_one_model(store: Store) -> None:
@@ -308,7 +310,7 @@ def test_rename_and_merge(store: Store) -> None:
     assert [one.id for one in merged.voiceprints] == [1, 2, 3]
     assert {one.person for one in merged.voiceprints} == {store.person("Ada").id}
     assert [person.name for person in store.people()] == ["ADA"]
-    assert store.events("Ada")[-1].detail == {"source": gone}
+    assert store.events("Ada")[-1].detail["source"] == gone
     told = store.export("Ada")["voiceprints"]
     assert [base64.b64decode(one["audio_flac"] or "") for one in told] == [b"one", b"two", b""]
     assert store.traces(merged.id) == [b"trace"]
@@ -627,3 +629,133 @@ def test_an_altered_head_stops_all_changes(store: Store) -> None:
         store.add("Bob", voiceprint(2))
     assert [person.name for person in store.people()] == ["Ada"]
     assert store.audit().broken is not None
+
+
+SWAPS = {
+    "names": "UPDATE people SET name = CASE id WHEN 1 THEN 'Bob' ELSE 'Ada' END, name_key = {keys}",
+    "keys of names": "UPDATE people SET name_key = {keys}",
+    "shown names": "UPDATE people SET name = CASE id WHEN 1 THEN 'Bob' ELSE 'Ada' END",
+    "public ids": "UPDATE people SET public_id = {ids}",
+    "numbers": "UPDATE people SET id = 3 - id",
+}
+
+
+@pytest.mark.parametrize("what", SWAPS)
+def test_names_that_were_swapped_in_the_database_name_nobody(what: str, path: Path) -> None:
+    """By somebody who may write into the file but has no key: better no name than another's."""
+    with Store.open(path, key=KEY) as store:
+        ids = [store.add(name, voiceprint(seed)).id for seed, name in enumerate(["Ada", "Bob"])]
+    swap = SWAPS[what].format(
+        keys="'+' || CASE id WHEN 1 THEN 'bob' ELSE 'ada' END",
+        ids=f"'+' || CASE id WHEN 1 THEN '{ids[1]}' ELSE '{ids[0]}' END",
+    )
+    if what == "numbers":
+        swap = "UPDATE people SET id = -id; UPDATE people SET id = 3 + id"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(swap)  # uniqueness is checked row by row
+        for column in ("name_key", "public_id"):
+            connection.execute(f"UPDATE people SET {column} = ltrim({column}, '+')")  # noqa: S608
+        connection.commit()
+    with Store.open(path, key=KEY) as store:
+        for question in (
+            lambda: store.template("Ada", MODEL),
+            lambda: store.owners(MODEL, [1, 2]),
+            lambda: list(store.templates(MODEL)),
+        ):
+            with pytest.raises(GalleryError, match="was altered"):
+                question()
+
+
+def test_a_person_with_another_name_keeps_all(store: Store) -> None:
+    before = store.add("Ada", voiceprint(1, audio=b"fLaC"))
+    store.rename("Ada", "Eve")
+    store.add("Ada", voiceprint(2))
+    assert store.owners(MODEL, [1, 2]) == {1: (before.id, "Eve", 3.5), 2: (store.person("Ada").id, "Ada", 3.5)}
+    assert store.recording(before.voiceprints[0].id) == b"fLaC"
+    assert_whole(store)
+
+
+TABLES = ("settings", "counters", "people", "voiceprints", "recordings", "templates", "events")
+BAD = ("text", b"\xff\xfe", 10**15, -1, 1.5e300, "", b"", "2026-99-99 00:00:00", "[" * 100_000, "[" * 900 + "]" * 900)
+
+
+def columns(path: Path) -> list[tuple[str, str]]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return [(table, row[1]) for table in TABLES for row in connection.execute(f"PRAGMA table_info({table})")]
+
+
+@pytest.mark.slow
+def test_whatever_lies_in_a_row_is_one_sentence(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every column of every table with every kind of rubbish: an answer or a GalleryError, and no other error."""
+    questions: list[Callable[[Store], object]] = [
+        Store.people,
+        Store.counters,
+        Store.moment,
+        Store.audit,
+        Store.events,
+        Store.has_expired,
+        Store.size,
+        lambda store: store.person("Ada"),
+        lambda store: store.template("Ada", MODEL),
+        lambda store: list(store.templates(MODEL)),
+        lambda store: store.owners(MODEL, [1, 2]),
+        lambda store: store.traces(store.people()[0].id),
+        lambda store: store.recording(1),
+        lambda store: store.export("Ada"),
+        lambda store: store.add("Ada", voiceprint(5)),
+        lambda store: store.remove_last("Ada"),
+        Store.purge,
+        lambda store: store.delete("Ada"),
+    ]
+    monkeypatch.setattr("samevoice.gallery.database.PRAGMAS", ("foreign_keys=ON", "synchronous=OFF"))  # nobody pulls it
+    monkeypatch.setattr("samevoice.gallery.database.PATIENCE", 0.0)
+    with Store.open(path, key=KEY) as store:
+        for seed, name in enumerate(["Ada", "Bob"]):
+            store.add(name, voiceprint(seed, trace=b"12" * 40, audio=b"x" * 50))
+    whole = path.read_bytes()
+    for table, column in columns(path):
+        for bad in BAD:
+            path.write_bytes(whole)
+            with contextlib.closing(sqlite3.connect(path)) as connection, contextlib.suppress(sqlite3.Error):
+                connection.execute("DROP TRIGGER events_keep_UPDATE")
+                connection.execute(f'UPDATE {table} SET "{column}" = ? WHERE rowid = 1', (bad,))  # noqa: S608
+                connection.commit()
+            with contextlib.suppress(GalleryError, UnknownPerson), Store.open(path, key=KEY) as store:
+                for question in questions:
+                    with contextlib.suppress(GalleryError, UnknownPerson):
+                        question(store)
+            for rest in ("-wal", "-shm"):
+                path.with_name(path.name + rest).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("column", ["at", "actor", "action", "person", "detail", "previous", "digest"])
+@pytest.mark.parametrize("bad", BAD)
+def test_a_damaged_event_is_named_by_the_audit(column: str, bad: object, path: Path) -> None:
+    with Store.open(path, key=KEY) as store:
+        store.add("Ada", voiceprint(1))
+        store.add("Bob", voiceprint(2))
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TRIGGER events_keep_UPDATE")
+        connection.execute(f"UPDATE events SET {column} = ? WHERE seq = 2", (bad,))  # noqa: S608
+        connection.commit()
+    with Store.open(path, key=KEY) as store:
+        assert store.audit().broken == 2
+        assert store.events()[-1].seq == 3
+
+
+def test_who_is_damaged_can_be_deleted_and_a_lost_counter_is_told(path: Path) -> None:
+    with Store.open(path, key=KEY) as store:
+        store.add("Ada", voiceprint(1))
+        store.add("Bob", voiceprint(2))
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE people SET created = 'text' WHERE id = 1")
+            connection.commit()
+        with pytest.raises(GalleryError, match="is damaged; restore"):
+            store.people()
+        store.delete("Ada")
+        assert [person.name for person in store.people()] == ["Bob"]
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("DELETE FROM counters WHERE name = 'removals'")
+            connection.commit()
+        with pytest.raises(GalleryError, match="is damaged; restore"):
+            store.counters()

@@ -11,8 +11,8 @@ from shelves import MODEL, D, Shelf, truth, units
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from samevoice.errors import ConfigError, GalleryError
-from samevoice.gallery.cache import Rows
 from samevoice.gallery.hnsw import Neighbours
+from samevoice.gallery.layout import Rows
 from samevoice.gallery.search import Index
 
 
@@ -117,10 +117,16 @@ def test_recall_of_the_graph(engine: Engine) -> None:
 def test_another_key_or_an_older_store_makes_it_anew(engine: Engine) -> None:
     shelf = filled(100)
     opened(shelf, engine)
-    before = dict(shelf.kept), shelf.changes, shelf.removals
+    before = shelf.copy()
     shelf.change(3, units(1, 9)[0])
     opened(shelf, engine)
-    shelf.kept, shelf.changes, shelf.removals = before
+    shelf.put_back(before)
+    same(opened(shelf, engine), shelf)
+    shelf.add(units(3, 10))
+    opened(shelf, engine)
+    shelf.put_back(before)
+    shelf.add(units(2, 11))  # as many changes as before, but others
+    shelf.add(units(1, 12))
     same(opened(shelf, engine), shelf)
     other = Shelf("two")
     other.add(units(80, 4))

@@ -180,7 +180,8 @@ def test_processes_that_start_at_once_agree_on_one_key(home: Path) -> None:
 def test_key_and_database_do_not_share_a_folder(place: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key_path().parent.mkdir(parents=True)
     monkeypatch.chdir(key_path().parent)
-    for path in (key_path().parent / place, Path(place), place):
+    monkeypatch.setenv("HOME", str(key_path().parent))
+    for path in (key_path().parent / place, Path(place), place, f"~/{place}"):
         with pytest.raises(ConfigError, match="one theft takes both"):
             find_key(path, create=True)
     assert not key_path().exists()

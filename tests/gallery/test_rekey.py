@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
@@ -23,7 +24,10 @@ from samevoice.gallery.crypto import MasterKey, context_of, unseal
 from samevoice.gallery.homes import FILE_VARIABLE, KEY_VARIABLE, new_text, parsed
 from samevoice.gallery.indexes import index_of, measured_recall, neighbours_of, turn_off, turn_on
 from samevoice.gallery.keys import NEW_FILE_VARIABLE, NEW_VARIABLE
+from samevoice.gallery.layout import Head, Moment
 from samevoice.gallery.marks import MARKS
+from samevoice.gallery.names import name_key
+from samevoice.gallery.owners import KEYED, bound_to
 from samevoice.gallery.records import PersonRecord, TemplateRecord, VoiceprintRecord
 from samevoice.gallery.rekey import rekey
 from samevoice.gallery.search import Index
@@ -65,8 +69,7 @@ def data_keys(store: Store) -> dict[str, bytes]:
     """The keys of all people, opened."""
 
     def work(connection: Connection) -> dict[str, bytes]:
-        rows = connection.execute(select(PersonRecord.public_id, PersonRecord.data_key))
-        return {row.public_id: store.vault.unwrap(row.data_key, row.public_id) for row in rows}
+        return {row.public_id: store.vault.unwrap(row) for row in connection.execute(select(*KEYED))}
 
     return store.database.read(work)
 
@@ -176,7 +179,8 @@ def test_cache_files_of_the_old_key_go(place: str) -> None:
     near.parent.mkdir(parents=True, exist_ok=True)
     files = [cache.cache_file(near, model) for model in (MODEL, "toy/2")]
     for file in files:
-        cache.write(file, bytes(32), (1, 0), np.array([1]), 192, [unit_vector(1)[np.newaxis]])
+        head = Head(192, Moment(1, 0, 1, bytes(32)), bytes(32), np.array([1]))
+        cache.write(file, bytes(32), head, [unit_vector(1)[np.newaxis]])
         file.with_name(f"{file.name}.new").touch()  # of one who was killed while writing
     rekey(place)
     assert [path for path in near.parent.iterdir() if ".index" in path.name and path.suffix != ".lock"] == []
@@ -341,7 +345,7 @@ def test_what_a_server_keeps_opens_no_more(postgres: Server, postgres_url: str, 
         content = [file.read_bytes() for file in Path(folder).rglob("*") if file.is_file() and file.suffix != ".pid"]
         return [any(bytes(one) in file for file in content) for one in (wrapped, template)]
 
-    context, contents = context_of("person", ada), context_of("template", ada, MODEL)
+    context, contents = bound_to(1, ada, "Ada", name_key("Ada")), context_of("template", ada, MODEL)
     assert remains() == [True, True]
     opened = unseal(parsed(old).unwrap(wrapped, context), template, contents)
     np.testing.assert_array_equal(np.frombuffer(opened, "<f4"), unit_vector(0))
@@ -365,7 +369,12 @@ def test_the_table_of_neighbours_is_made_anew(postgres_url: str) -> None:
         turn_on(store)
         before = rotated(store)
         assert len(before) == 30
-        former = {"name": "neighbours_former", "origin": b"", "size": 1, "changes": 1, "removals": 0}  # another model's
+        former = {
+            "name": "neighbours_former",
+            "origin": b"",
+            "size": 1,
+            **asdict(Moment(1, 0, 1, b"")),
+        }  # another model's
         store.database.write(lambda connection: connection.execute(insert(MARKS).values(former)))
         store.database.write(lambda connection: connection.execute(text("CREATE TABLE neighbours_former (id bigint)")))
     rekey(postgres_url)
@@ -463,9 +472,10 @@ def crowded(place: str) -> dict[str, bytes]:
             rows = []
             for number in range(CROWD):
                 public_id = f"{number:032x}"
-                wrapped = store.key.wrap(os.urandom(32), context_of("person", public_id))
                 key = f"crowd {number}"
-                rows.append({"public_id": public_id, "name": key, "name_key": key, "created": created})
+                wrapped = store.key.wrap(os.urandom(32), bound_to(1000 + number, public_id, key, key))
+                about = {"id": 1000 + number, "public_id": public_id, "name": key, "name_key": key}
+                rows.append({**about, "created": created})
                 rows[-1]["data_key"] = wrapped
             connection.execute(insert(PersonRecord), rows)
 

@@ -21,8 +21,9 @@ from shelves import MODEL, D, Shelf, Some, truth, units
 from samevoice.errors import GalleryError
 from samevoice.gallery import cache as files
 from samevoice.gallery import search
-from samevoice.gallery.cache import Rows, cache_file, forget
+from samevoice.gallery.cache import cache_file
 from samevoice.gallery.crypto import MasterKey
+from samevoice.gallery.layout import BLOCK, Head, Rows, check_of, checks_of, head_of, key_of
 from samevoice.gallery.locks import locked
 from samevoice.gallery.rows import State
 from samevoice.gallery.search import Index
@@ -41,6 +42,10 @@ def agrees(index: Index, shelf: Shelf, queries: Rows, top: int = 10) -> None:
 def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files from 50 templates on."""
     monkeypatch.setattr(search, "LIMIT", 50)
+
+
+def forget(near: Path, shelf: Shelf) -> None:
+    files.forget(near, lambda: shelf.template_ids(MODEL), key_of(shelf.key, shelf.id))
 
 
 def filled(count: int = 200) -> Shelf:
@@ -185,7 +190,7 @@ def test_an_index_follows_its_store(
         elif step == "reopen":
             index = Index.of(shelf, MODEL, cache=cache)
         elif step == "forget":
-            forget(near, lambda: shelf.template_ids(MODEL))
+            forget(near, shelf)
     for each in (index, Index.of(shelf, MODEL, cache=cache)):
         each.refresh()
         if shelf.kept:
@@ -263,14 +268,69 @@ def test_a_file_of_another_gallery_key_or_model_is_not_believed(tmp_path: Path) 
 @pytest.mark.usefixtures("small_files")
 def test_an_older_database_that_came_back_is_read_anew(tmp_path: Path) -> None:
     shelf = filled()
-    before = dict(shelf.kept), shelf.changes, shelf.removals
+    before = shelf.copy()
     shelf.change(3, units(1, 5)[0])
     shelf.add(units(100, 6))
     index = Index.of(shelf, MODEL, cache=tmp_path / "c")
-    shelf.kept, shelf.changes, shelf.removals = before
+    shelf.put_back(before)
     index.refresh()
     for each in (index, Index.of(shelf, MODEL, cache=tmp_path / "c")):
         agrees(each, shelf, units(5, 8))
+
+
+@pytest.mark.usefixtures("small_files")
+@pytest.mark.parametrize("later", [0, 1, 5])
+def test_an_older_database_that_counted_on_is_read_anew(later: int, tmp_path: Path) -> None:
+    """Numbers and counts start again from the copy, so that others get those of the people who are lost."""
+    shelf = filled()
+    before = shelf.copy()
+    for seed in range(3):
+        shelf.add(units(1, 20 + seed))
+    index, alone = Index.of(shelf, MODEL, cache=tmp_path / "c"), Index.of(shelf, MODEL, cache=None)
+    shelf.put_back(before)
+    for seed in range(3 + later):
+        shelf.add(units(1, 30 + seed))
+    for each in (Index.of(shelf, MODEL, cache=tmp_path / "c"), index, alone):
+        each.refresh()
+        agrees(each, shelf, np.concatenate([units(1, 20 + seed) for seed in range(3)]))
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_file_that_was_altered_with_new_checks_is_never_believed(tmp_path: Path) -> None:
+    """Somebody without the key swaps two people, and makes whatever can be made without it."""
+    near = tmp_path / "g.db"
+    path, shelf = cache_file(near, MODEL), filled()
+    mine, theirs = key_of(shelf.key, shelf.id), bytes(32)
+
+    def swap(*, rows: bool, blocks: bool, head: bool) -> None:
+        with path.open("r+b") as stream:
+            was = head_of(mine, stream)
+            first, second = ids = was.ids[3:5].copy()
+            stream.seek(was.place(0))
+            content = np.frombuffer(bytearray(stream.read()), "<f4").reshape(-1, D)
+            if rows:
+                content[[3, 4]] = content[[4, 3]]
+            else:
+                ids[:] = second, first
+                was.ids[3:5] = ids
+            checks = checks_of([check_of(theirs, content.tobytes())]) if blocks else was.checks
+            stream.seek(was.place(0))
+            stream.write(content.tobytes())
+            if head:
+                stream.seek(0)
+                stream.write(Head(D, was.moment, was.origin, was.ids, checks).pack(theirs))
+        assert len(shelf.kept) < BLOCK
+
+    for how in ({"rows": True, "blocks": False}, {"rows": True, "blocks": True}, {"rows": False, "blocks": False}):
+        for head in (False, True):
+            Index.of(shelf, MODEL, cache=path)
+            swap(head=head, **how)
+            agrees(Index.of(shelf, MODEL, cache=path), shelf, units(200), 3)
+    Index.of(shelf, MODEL, cache=path)
+    swap(rows=True, blocks=False, head=False)
+    shelf.remove(100)
+    forget(near, shelf)  # must not make new checks for what was altered
+    assert not path.exists()
 
 
 def rotated(path: Path, shelf: Shelf, each: int) -> bool:
@@ -278,8 +338,9 @@ def rotated(path: Path, shelf: Shelf, each: int) -> bool:
     alone = Shelf()
     alone.changes, alone.kept = 1, {each: (1, shelf.kept[each][1])}
     row = Index.of(alone, MODEL, cache=None)._state.rows[0]
-    content = path.read_bytes()
-    stored = np.frombuffer(content[-(len(content) // (4 * D)) * 4 * D :], "<f4").reshape(-1, D)
+    with path.open("rb") as stream:
+        first = head_of(key_of(shelf.key, shelf.id), stream).place(0)
+    stored = np.frombuffer(path.read_bytes(), "<f4", offset=first).reshape(-1, D)
     return bool((np.abs(stored - row).max(axis=1) < 1e-6).any())
 
 
@@ -291,7 +352,7 @@ def test_deleting_zeroes_the_row_on_disk_in_every_process(tmp_path: Path) -> Non
     gone = shelf.kept[42]
     assert rotated(path, shelf, 42)
     shelf.remove(42)
-    forget(near, lambda: shelf.template_ids(MODEL))
+    forget(near, shelf)
     shelf.kept[42] = gone
     assert not rotated(path, shelf, 42)
     assert rotated(path, shelf, 41)
@@ -323,7 +384,7 @@ def test_a_person_deleted_while_the_file_is_rebuilt_does_not_come_back(tmp_path:
     near = tmp_path / "g.db"
     path, shelf = cache_file(near, MODEL), filled()
     gone = shelf.kept[42]
-    deleted = threading.Thread(target=forget, args=(near, lambda: shelf.template_ids(MODEL)))
+    deleted = threading.Thread(target=forget, args=(near, shelf))
     given_out = Shelf.templates
 
     def templates(model: str, *, since: int) -> Iterator[Some]:
@@ -368,7 +429,7 @@ def test_what_a_killed_writer_left_goes_with_the_next_deletion(tmp_path: Path) -
     left = path.with_name(path.name + ".new")
     left.write_bytes(path.read_bytes())
     shelf.remove(42)
-    forget(near, lambda: shelf.template_ids(MODEL))
+    forget(near, shelf)
     assert not left.exists()
 
 
@@ -376,8 +437,8 @@ def test_forgetting_touches_nothing_else(tmp_path: Path) -> None:
     near = tmp_path / "g[1]*.db"
     other = tmp_path / "g1.db.index"
     other.write_text("mine")
-    forget(near, lambda: pytest.fail("there is no cache"))
-    forget(tmp_path / "nowhere" / "g.db", lambda: pytest.fail("there is no cache"))
+    files.forget(near, lambda: pytest.fail("there is no cache"), b"")
+    files.forget(tmp_path / "nowhere" / "g.db", lambda: pytest.fail("there is no cache"), b"")
     assert other.read_text() == "mine"
 
 
@@ -395,7 +456,7 @@ def test_a_file_that_can_be_neither_changed_nor_removed_is_said(
 
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(GalleryError, match=r"still holds.*Read-only file system.*remove this file"):
-        forget(near, lambda: shelf.template_ids(MODEL))
+        forget(near, shelf)
 
 
 @pytest.mark.usefixtures("small_files")
@@ -493,7 +554,7 @@ def test_with_a_real_store(store: Store, path: Path) -> None:
     store.remove_last("P11")
     store.add("P12", voiceprint(5, model="toy/2"))
     store.add("New", voiceprint(500))
-    forget(path, store.template_owners)
+    files.forget(path, store.template_owners, store.index_key)
     for each in (index, Index.of(store, TOY, cache=cache)):
         each.refresh()
         assert len(each) == len(store.people()) == 58

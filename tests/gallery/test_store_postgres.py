@@ -9,10 +9,12 @@ import pytest
 from gallerymakers import KEY, MODEL, Server, assert_whole, voiceprint
 from sqlalchemy import Connection, make_url, select, text
 
-from samevoice.errors import GalleryError
+from samevoice.errors import ConfigError, GalleryError
 from samevoice.gallery import failures
 from samevoice.gallery.crypto import context_of, unseal
 from samevoice.gallery.database import Database
+from samevoice.gallery.names import name_key
+from samevoice.gallery.owners import bound_to
 from samevoice.gallery.records import PersonRecord, TemplateRecord, VoiceprintRecord
 from samevoice.gallery.store import Store
 
@@ -45,7 +47,7 @@ def test_what_remains_of_the_deleted_cannot_be_opened(store: Store, postgres: Se
         "voiceprint": context_of("voiceprint", ada, MODEL, since),
         "template": context_of("template", ada, MODEL),
     }
-    opening = KEY.unwrap(wrapped, context_of("person", ada))
+    opening = KEY.unwrap(wrapped, bound_to(1, ada, "Ada", name_key("Ada")))
     for what, sealed in copied.items():
         assert len(unseal(opening, sealed, contexts[what])) == 4 * 192  # as long as the key is there
     store.delete("Ada")
@@ -58,7 +60,7 @@ def test_what_remains_of_the_deleted_cannot_be_opened(store: Store, postgres: Se
     for gone in (wrapped, opening, b"Ada", *copied.values()):
         assert not any(gone in value for value in left)
     [(other,)] = rows(store, PersonRecord.data_key)
-    keys = [KEY.unwrap(other, context_of("person", store.person("Bob").id))]
+    keys = [KEY.unwrap(other, bound_to(2, store.person("Bob").id, "Bob", name_key("Bob")))]
     keys += [KEY.derive(purpose) for purpose in ("wrap data keys", f"events of gallery {store.id}")]
     for what, sealed in copied.items():
         for key in keys:
@@ -147,3 +149,18 @@ def test_the_url_is_shown_without_password_and_options(postgres_url: str) -> Non
     with Store.open(url.render_as_string(hide_password=False), key=KEY) as store:
         assert "hunter" not in f"{store} {store.database} {store.database.where}"
         assert str(url.database) in repr(store)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_has_not_all_names_is_refused(encoding: str, postgres: Server) -> None:
+    name = f"gallery_{encoding.lower()}"
+    postgres.run(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    with pytest.raises(GalleryError, match=f"keeps text as {encoding}"):
+        Database.open(make_url(postgres.url).set(database=name).render_as_string(hide_password=False))
+
+
+def test_a_parameter_that_no_server_knows_is_refused(postgres_url: str) -> None:
+    url = make_url(postgres_url).update_query_dict({"foo": "hunter2"})
+    with pytest.raises(ConfigError, match="a parameter that PostgreSQL does not know, 'foo'") as caught:
+        Database.open(url.render_as_string(hide_password=False))
+    assert PASSWORD not in str(caught.value)

@@ -20,7 +20,9 @@ from samevoice.gallery import register
 from samevoice.gallery.audit import Event
 from samevoice.gallery.crypto import MasterKey
 from samevoice.gallery.database import Database
+from samevoice.gallery.failures import DamagedError
 from samevoice.gallery.founding import model_of
+from samevoice.gallery.layout import Moment, key_of
 from samevoice.gallery.ledger import AuditReport, Ledger
 from samevoice.gallery.names import checked_name
 from samevoice.gallery.owners import Owner
@@ -62,6 +64,11 @@ class Archive:
         """What cache files are named after: the database, or on a server the gallery's id in the user's folder."""
         return self.database.path or user_cache_path("samevoice", appauthor=False) / f"gallery-{self.id}"
 
+    @property
+    def index_key(self) -> bytes:
+        """Of the checks in the cache files."""
+        return key_of(self.key, self.id)
+
     def close(self) -> None:
         """Close all connections."""
         self.database.close()
@@ -101,7 +108,7 @@ class Archive:
 
     def owners(self, model: str, ids: Sequence[int]) -> dict[int, tuple[str, str, float]]:
         """Public id, name and seconds of speech of templates by the numbers of people; those gone are left out."""
-        return self.database.read(lambda connection: register.owners(connection, model, ids))
+        return self.database.read(lambda connection: self.vault.owners(connection, model, ids))
 
     def template(self, name: str, model: str) -> Template | None:
         """A person's template; None if nothing of the person was enrolled with that model, or all has expired."""
@@ -134,13 +141,15 @@ class Archive:
 
         While the second stays the same, all that is new has numbers after those that were there before.
         """
+        return self.database.read(_counters)
 
-        def work(connection: Connection) -> tuple[int, int]:
-            rows = connection.execute(select(CounterRecord.name, CounterRecord.value))
-            values = {row.name: row.value for row in rows}
-            return values[CHANGES], values[REMOVALS]
+    def moment(self) -> Moment:
+        """How far the gallery has come, as an index must know it."""
+        return self.database.read(lambda connection: Moment(*_counters(connection), *self.ledger.newest(connection)))
 
-        return self.database.read(work)
+    def has_been_at(self, moment: Moment) -> bool:
+        """Whether the gallery was at a moment once; not if an older copy of it was put back since."""
+        return self.database.read(lambda connection: self.ledger.holds(connection, moment.event, moment.digest))
 
     def embeddings(self, name: str, model: str) -> list[Embedding]:
         """A person's voiceprints of one model that are not expired, in the order of enrolment."""
@@ -200,3 +209,12 @@ class Archive:
         if owner is None:
             raise register.nobody(connection, name)
         return owner
+
+
+def _counters(connection: Connection) -> tuple[int, int]:
+    """Changes and removals."""
+    rows = connection.execute(select(CounterRecord.name, CounterRecord.value))
+    values = {row.name: row.value for row in rows}
+    if not {CHANGES, REMOVALS} <= values.keys():
+        raise DamagedError
+    return values[CHANGES], values[REMOVALS]

@@ -144,7 +144,7 @@ def _is_digest(key: bytes, row: Row) -> bool:
     """Whether an event's digest is the right one."""
     try:
         return row.event is not None and hmac.compare_digest(row.digest, chained(key, row.previous, row.event))
-    except (ValueError, TypeError, OverflowError):  # not what `chained` takes, so it was never written
+    except (ValueError, TypeError, OverflowError, RecursionError):  # not what `chained` takes, so it was never written
         return False
 
 

@@ -44,7 +44,7 @@ _NOT_OPENED = (
 class MasterKey:
     """The one secret of a gallery. It seals nothing itself: every use has a key derived for its purpose.
 
-    Neither its repr nor an error shows the bytes, and it cannot be pickled.
+    Neither its repr nor an error shows the bytes, and it never goes from process to process.
     """
 
     __slots__ = ("_raw", "_wrapping")
@@ -103,7 +103,7 @@ class MasterKey:
         return "MasterKey(hidden)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a master key is not pickled; each process finds it by itself")
+        raise TypeError("a master key is not handed on; each process finds it by itself")
 
 
 def new_data_key() -> bytes:

@@ -19,22 +19,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from samevoice.errors import ConfigError, GalleryError
-from samevoice.gallery.failures import DAMAGED, PATIENCE, as_sentence, passes
+from samevoice.gallery.failures import DAMAGED, PATIENCE, DamagedError, as_sentence, passes
+from samevoice.gallery.places import address, prepare_file
 from samevoice.gallery.records import REVISION, Record
 
 Result = TypeVar("Result")
 
 VERSION_TABLE = "samevoice_version"
 MIGRATIONS = "samevoice.gallery:migrations"
-POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 CHECKED_SIZE = 64 << 20
 """Files up to this many bytes are checked as a whole when opened, which takes up to about 0.1 s. A larger file is
 checked where it is read: SQLite then finds broken pages, the seals find everything else."""
 PRAGMAS = ("foreign_keys=ON", "secure_delete=ON", "synchronous=FULL")
+SERVER = {"connect_timeout": 10, "client_encoding": "utf8"}
 WRITER = 0x5A3E_701C  # our advisory lock among those of other programs; the number means nothing
 
 
@@ -71,9 +72,9 @@ class Database:
                 written by a newer samevoice.
             ConfigError: the URL is none that samevoice can use, or the driver is not installed.
         """
-        url, where, path = _address(place)
+        url, where, path = address(place)
         if path is not None:
-            _prepare_file(path, create)
+            prepare_file(path, create)
         server = path is None
         try:
             engine = create_engine(
@@ -81,7 +82,7 @@ class Database:
                 hide_parameters=True,
                 pool_pre_ping=server,
                 pool_timeout=PATIENCE,
-                connect_args={"connect_timeout": 10} if server else {"timeout": PATIENCE / 6},
+                connect_args=SERVER if server else {"timeout": PATIENCE / 6},
             )
         except ImportError as error:
             raise ConfigError(f"{where}: needs psycopg; install it with: pip install 'samevoice[scale]'") from error
@@ -119,14 +120,17 @@ class Database:
         """
         return self._attempt(lambda: self._transact(work, writes=True))
 
-    def scrub(self) -> None:
+    def scrub(self, *, patient: bool = True) -> None:
         """Leave no copy of what was removed in the file's log; a server's log is its own.
+
+        Args:
+            patient: wait for those who still read the old state; otherwise what they hold is left to the next call.
 
         Raises:
             GalleryError: somebody kept reading the old state for too long.
         """
         until = time.monotonic() + PATIENCE
-        while self.path is not None and self._attempt(lambda: self._pragma("wal_checkpoint(TRUNCATE)")[0]):
+        while self.path is not None and self._attempt(lambda: self._is_log_held(patient=patient)) and patient:
             if time.monotonic() > until:
                 raise GalleryError(
                     f"{self.where}: removed, but the log still holds the old bytes because another process keeps "
@@ -166,7 +170,7 @@ class Database:
         while True:
             try:
                 return work()
-            except (SQLAlchemyError, sqlite3.Error) as error:
+            except (SQLAlchemyError, sqlite3.Error, DamagedError, UnicodeDecodeError) as error:
                 if not passes(error) or time.monotonic() > until:
                     raise as_sentence(error, self.where) from error
             _rest()
@@ -176,7 +180,25 @@ class Database:
         with contextlib.closing(self.engine.raw_connection()) as connection:
             return connection.cursor().execute(f"PRAGMA {statement}").fetchone()
 
+    def _is_log_held(self, *, patient: bool) -> bool:
+        """Empty the log into the file; whether somebody kept that from happening."""
+        if patient:
+            return bool(self._pragma("wal_checkpoint(TRUNCATE)")[0])
+        [wait] = self._pragma("busy_timeout")
+        with contextlib.closing(self.engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            try:
+                cursor.execute("PRAGMA busy_timeout = 0")
+                return bool(cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout = {wait}")
+
     def _bring_up_to_date(self, create: bool) -> None:
+        if self.path is None and (encoding := self.read(_encoding)) != "UTF8":
+            raise GalleryError(
+                f"{self.where}: this database keeps text as {encoding}, which has not all names; create one with: "
+                "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+            )
         version = self.read(self._version)  # before anything is changed: the file may be another program's
         if version is None and not create:
             raise GalleryError(f"{self.where}: there is no gallery here yet; enrol somebody first")
@@ -218,41 +240,6 @@ class Database:
         command.upgrade(config, REVISION)
 
 
-def _address(place: str | Path) -> tuple[URL, str, Path | None]:
-    """The URL for SQLAlchemy, what to call it, and the file if it is one."""
-    if isinstance(place, Path) or "://" not in place:
-        path = Path(place).expanduser().absolute()
-        return URL.create("sqlite", database=str(path)), str(path), path
-    try:
-        url = make_url(place)
-    except (ArgumentError, ValueError):
-        raise ConfigError(
-            "the URL of the gallery cannot be read; write postgresql://user:password@host:5432/database"
-        ) from None  # what the parser says repeats the password
-    if url.drivername not in POSTGRESQL:
-        raise ConfigError(f"a gallery cannot be kept in {url.drivername}; give a path, or a URL of postgresql://")
-    url = url.set(drivername="postgresql+psycopg")
-    shown = URL.create("postgresql", url.username, None, url.host, url.port, url.database)
-    return url, shown.render_as_string(), None
-
-
-def _prepare_file(path: Path, create: bool) -> None:
-    """Make the file, for its owner only; SQLite gives its log the same permissions.
-
-    Raises:
-        GalleryError: it cannot be made, or is not there though it should be.
-    """
-    if not create and not path.exists():
-        raise GalleryError(f"{path}: there is no gallery here yet; enrol somebody first")
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise GalleryError(
-            f"{path}: cannot be opened for writing ({error.strerror}); check that its folder is there and that you "
-            "may write in it"
-        ) from error
-
-
 def _set_up_file(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by `_begin_file`, not guessed by the driver
     for pragma in PRAGMAS:
@@ -269,6 +256,11 @@ def _set_up_server(connection: Any, _record: object) -> None:
         cursor.execute(f"SET lock_timeout = '{PATIENCE:.0f}s'")
         cursor.execute("SET synchronous_commit = on")
     connection.commit()
+
+
+def _encoding(connection: Connection) -> str:
+    """How a server keeps text."""
+    return str(connection.execute(text("SHOW server_encoding")).scalar())
 
 
 def _rest() -> None:

@@ -21,6 +21,7 @@ READ_ONLY = "cannot be written; check the permissions of the file and its folder
 BUSY = f"another process has kept the gallery locked for longer than {PATIENCE:.0f} s; try again when it has finished"
 AWAY = "the server cannot be reached; check the address and that it runs, then try again"
 
+NOT_TEXT = "Could not decode"  # how the driver of SQLite says that what should be text is none
 SQLITE = {
     sqlite3.SQLITE_NOTADB: "is not a gallery, or its beginning is damaged; check the path, or restore it from a copy",
     sqlite3.SQLITE_CORRUPT: DAMAGED,
@@ -49,6 +50,10 @@ PASSING = ("40001", "40P01")  # serialisation failure, deadlock
 REASON = re.compile(r"failed: (?!connection to server)(?:FATAL:\s*)?([^\n]+)")
 
 
+class DamagedError(Exception):
+    """A value is not what its column is for; it says so without the value."""
+
+
 def passes(error: Exception) -> bool:
     """Whether the same transaction may well succeed if it is simply done again."""
     cause = _cause(error)
@@ -61,11 +66,16 @@ def as_sentence(error: Exception, where: str) -> GalleryError:
     """The error of a driver, for people.
 
     Args:
-        error: from SQLAlchemy or straight from a driver.
+        error: from SQLAlchemy or straight from a driver, or about a value that was read.
         where: what the user calls the gallery, without passwords.
     """
     cause = _cause(error)
-    told = SQLITE.get(_sqlite_code(cause)) if isinstance(cause, sqlite3.Error) else _postgresql(cause)
+    if isinstance(cause, (DamagedError, UnicodeDecodeError)):
+        told: str | None = DAMAGED
+    elif isinstance(cause, sqlite3.Error):
+        told = DAMAGED if NOT_TEXT in str(cause) else SQLITE.get(_sqlite_code(cause))
+    else:
+        told = _postgresql(cause)
     return GalleryError(f"{where}: {told or f'the database failed unexpectedly ({type(cause).__name__}); try again'}")
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, insert, select
 from samevoice.errors import GalleryError
 from samevoice.gallery.crypto import KEY_BYTES, MasterKey, context_of, new_data_key
 from samevoice.gallery.database import Database
+from samevoice.gallery.failures import DAMAGED
 from samevoice.gallery.keys import find_keys
 from samevoice.gallery.ledger import Ledger
 from samevoice.gallery.records import SettingRecord
@@ -67,6 +68,8 @@ def founded(
         ConfigError: a setting for the key cannot be honoured.
     """
     found = database.read(settings)
+    if IDENTITY not in found:
+        raise GalleryError(f"{database.where}: {DAMAGED}")
     identity = found[IDENTITY].decode("ascii", errors="replace")
     keys = [key] if key else find_keys(place, identity, create=create and KEY_CHECK not in found)
     if KEY_CHECK not in found:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -38,11 +39,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from samevoice.errors import ConfigError, GalleryError
-from samevoice.gallery.cache import Counters, Ids, Rows
 from samevoice.gallery.crypto import Rotation
 from samevoice.gallery.extension import OFF, as_sentence, client
+from samevoice.gallery.layout import Ids, Moment, Rows
 from samevoice.gallery.marks import MARKS, has_marks, take_turn
-from samevoice.gallery.search import Batch, Match, Shelf
+from samevoice.gallery.rows import NEVER
+from samevoice.gallery.search import Batch, Match, Shelf, named
 from samevoice.gallery.search import Index as Exact
 
 BREADTH = 400  # candidates that a search keeps: more of them find more and take longer
@@ -77,7 +79,7 @@ class Neighbours:
         self._store, self._model, self._engine = store, model, engine
         self._key = store.key.derive(f"neighbours of {model} in gallery {store.id}")
         self._origin = hashlib.sha256(b"samevoice neighbours of " + self._key).digest()
-        self._count, self._counted = 0, (-1, -1)
+        self._count, self._counted = 0, NEVER
         self._name = f"neighbours_{hashlib.sha256(model.encode()).hexdigest()[:16]}"
 
     def __len__(self) -> int:
@@ -103,7 +105,7 @@ class Neighbours:
             take_turn(connection)
             MARKS.create(connection, checkfirst=True)
             if not self._is_on(connection):
-                connection.execute(insert(MARKS).values(self._mark(0, (-1, -1))))
+                connection.execute(insert(MARKS).values(self._mark(0, NEVER)))
         self.refresh()
 
     def refresh(self) -> None:
@@ -116,18 +118,17 @@ class Neighbours:
             take_turn(connection)
             if not self._is_on(connection):
                 raise GalleryError(f"{self._where()}: {OFF}")
-            changes, removals = self._store.counters()  # before the rows: what is written meanwhile is read again
-            size, known_changes, known_removals = self._known(connection)
-            if (changes, removals) == (known_changes, known_removals):
-                self._recount(connection, size, (changes, removals))
-                return
-            if not size or known_changes > changes or known_removals > removals:
-                size = self._build(connection)
-            else:
-                self._update(connection, self._table(size), known_changes, removals != known_removals)
-            connection.execute(delete(MARKS).where(MARKS.c.name == self._name))
-            connection.execute(insert(MARKS).values(self._mark(size, (changes, removals))))
-            self._recount(connection, size, (changes, removals))
+            now = self._store.moment()  # before the rows: what is written meanwhile is read again
+            size, then = self._known(connection)
+            if now != then:
+                went_back = then.changes > now.changes or then.removals > now.removals
+                if not size or went_back or not self._store.has_been_at(then):
+                    size = self._build(connection)
+                else:
+                    self._update(connection, self._table(size), then.changes, now.removals != then.removals)
+                connection.execute(delete(MARKS).where(MARKS.c.name == self._name))
+                connection.execute(insert(MARKS).values(self._mark(size, now)))
+            self._recount(connection, size, now)
 
     def match(self, vector: Rows, top: int = 10) -> list[Match]:
         """The people nearest to a voice, best first, at most `top`; some may be missed.
@@ -139,14 +140,7 @@ class Neighbours:
         Raises:
             GalleryError: the server or the store cannot be asked, or it was turned off.
         """
-        ids, scores = self.search(vector[np.newaxis], top)
-        owners = self._store.owners(self._model, ids[0].tolist())
-        if len(owners) < ids.size:  # somebody was deleted since: others move up
-            self.refresh()
-            ids, scores = self.search(vector[np.newaxis], top)
-            owners = self._store.owners(self._model, ids[0].tolist())
-        found = zip(map(owners.get, ids[0].tolist()), scores[0].tolist(), strict=True)
-        return [Match(owner[0], owner[1], score, owner[2]) for owner, score in found if owner]
+        return named(self, self._store, self._model, vector, top)
 
     def search(self, vectors: Rows, top: int = 10, *, breadth: int = BREADTH) -> tuple[Ids, Rows]:
         """The nearest templates of each query, as `search.Index.search` gives them, except that some may be missed.
@@ -168,8 +162,8 @@ class Neighbours:
             raise ValueError(f"top must be 1 to {MOST}, got {top}")
         found: list[list[tuple[int, float]]] = [[] for _ in vectors]
         with self._transaction() as connection:
-            size, changes, _ = self._known(connection)
-            if changes < 0:
+            size, then = self._known(connection)
+            if then == NEVER:
                 raise GalleryError(f"{self._where()}: {OFF}")
             if size:
                 _set(connection, "hnsw.ef_search", str(min(MOST, max(top, breadth))))
@@ -221,24 +215,22 @@ class Neighbours:
         mark = select(MARKS.c.name).where(MARKS.c.name == self._name)
         return has_marks(connection) and connection.execute(mark).first() is not None
 
-    def _mark(self, size: int, counters: Counters) -> dict[str, Any]:
+    def _mark(self, size: int, now: Moment) -> dict[str, Any]:
         """What is noted about the table."""
-        changes, removals = counters
-        return {"name": self._name, "origin": self._origin, "size": size, "changes": changes, "removals": removals}
+        return {"name": self._name, "origin": self._origin, "size": size, **asdict(now)}
 
-    def _recount(self, connection: Connection, size: int, counters: Counters) -> None:
+    def _recount(self, connection: Connection, size: int, now: Moment) -> None:
         """Count the rows, if that was not done since they changed."""
-        if counters != self._counted:
+        if now != self._counted:
             count = select(func.count()).select_from(self._table(size))
-            self._count = connection.execute(count).scalar_one() if size else 0
-            self._counted = counters
+            self._count, self._counted = connection.execute(count).scalar_one() if size else 0, now
 
-    def _known(self, connection: Connection) -> tuple[int, int, int]:
-        """Dimension and counters of the table as it is: 0 without rows yet, -1 if it was never made."""
-        columns = (MARKS.c.size, MARKS.c.changes, MARKS.c.removals)
+    def _known(self, connection: Connection) -> tuple[int, Moment]:
+        """Dimension of the table as it is, 0 without rows yet, and its moment, `NEVER` if it was never made."""
+        columns = (MARKS.c.size, MARKS.c.changes, MARKS.c.removals, MARKS.c.event, MARKS.c.digest)
         wanted = select(*columns).where(MARKS.c.name == self._name, MARKS.c.origin == self._origin)
         row = connection.execute(wanted).one_or_none()
-        return (0, -1, -1) if row is None else (row.size, row.changes, row.removals)
+        return (0, NEVER) if row is None else (row.size, Moment(*row[1:]))
 
     def _build(self, connection: Connection) -> int:
         """Make the table from all templates, the index last, which is faster; gives the dimension, 0 without any."""

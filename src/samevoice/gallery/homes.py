@@ -38,11 +38,16 @@ class Home(Protocol):
     """
 
     @property
-    def shown(self) -> str: ...  # noqa: D102
+    def shown(self) -> str:
+        """What to call it."""
+
     @property
-    def is_shared(self) -> bool: ...  # noqa: D102
+    def is_shared(self) -> bool:
+        """Whether other galleries may have their keys there."""
+
     @property
-    def is_given(self) -> bool: ...  # noqa: D102
+    def is_given(self) -> bool:
+        """Whether a user must put a key there."""
 
     def texts(self, *, create: bool) -> list[str]:
         """The keys as they are written down, the newest first, at least one.

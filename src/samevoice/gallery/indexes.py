@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from samevoice.errors import ConfigError
-from samevoice.gallery.cache import Rows, cache_file
+from samevoice.gallery.cache import cache_file
 from samevoice.gallery.hnsw import Neighbours
+from samevoice.gallery.layout import Rows
 from samevoice.gallery.marks import drop_all, has_marks
 from samevoice.gallery.search import Index
 from samevoice.gallery.store import Store

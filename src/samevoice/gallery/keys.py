@@ -33,6 +33,7 @@ from samevoice.gallery.homes import (
     parsed,
 )
 from samevoice.gallery.keyfile import InFile
+from samevoice.gallery.places import resolved
 
 NEW_VARIABLE = "SAMEVOICE_GALLERY_NEW_KEY"
 NEW_FILE_VARIABLE = "SAMEVOICE_GALLERY_NEW_KEY_FILE"
@@ -59,6 +60,7 @@ def home_of(place: str | Path, identity: str) -> Home:
 
     Raises:
         ConfigError: both variables are set, or the database would lie in the folder of its key.
+        GalleryError: the path of the database leads nowhere.
     """
     value, file = os.environ.get(KEY_VARIABLE, "").strip(), os.environ.get(FILE_VARIABLE, "")
     if value and file:
@@ -70,7 +72,7 @@ def home_of(place: str | Path, identity: str) -> Home:
         return InVariable()
     if file:
         return InFile(Path(file), is_shared=True)
-    if "://" not in str(place) and Path(place).resolve().is_relative_to(path.parent.resolve()):
+    if "://" not in str(place) and resolved(place).is_relative_to(path.parent.resolve()):
         raise ConfigError(
             f"{place}: lies in the folder of its key, where one theft takes both; choose another place for the "
             f"gallery, or name a key file elsewhere with {FILE_VARIABLE}"

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, type_coerce, update
+from sqlalchemy.types import NullType
 
 from samevoice.errors import GalleryError
 from samevoice.gallery.audit import START, Detail, Event, Row, chained, first_break, head_of
@@ -92,6 +93,19 @@ class Ledger:
         found = (_row(row).event for row in connection.execute(wanted).all()[::-1])
         return [event for event in found if event is not None]
 
+    @staticmethod
+    def newest(connection: Connection) -> tuple[int, bytes]:
+        """Number and digest of the newest event; 0 and the start of the chain if there is none."""
+        newest = select(EventRecord.seq, EventRecord.digest).order_by(EventRecord.seq.desc()).limit(1)
+        row = connection.execute(newest).one_or_none()
+        return (0, START) if row is None else (row.seq, row.digest)
+
+    @staticmethod
+    def holds(connection: Connection, number: int, digest: bytes) -> bool:
+        """Whether the event of a number is the one with this digest."""
+        known = select(EventRecord.digest).where(EventRecord.seq == number)
+        return connection.execute(known).scalar() == digest
+
     def report(self, connection: Connection) -> AuditReport:
         """Follow the whole chain."""
         events = connection.execute(select(func.count()).select_from(EventRecord)).scalar_one()
@@ -100,15 +114,18 @@ class Ledger:
             return AuditReport(events, first_break(self._key, map(_row, rows), _head(connection)))
 
 
-COLUMNS = (
-    EventRecord.seq,
-    EventRecord.at,
-    EventRecord.actor,
-    EventRecord.action,
-    EventRecord.person,
-    EventRecord.detail,
-    EventRecord.previous,
-    EventRecord.digest,
+COLUMNS = tuple(
+    type_coerce(column, NullType()).label(column.key)  # as it lies there, since a damaged row is to be seen too
+    for column in (
+        EventRecord.seq,
+        EventRecord.at,
+        EventRecord.actor,
+        EventRecord.action,
+        EventRecord.person,
+        EventRecord.detail,
+        EventRecord.previous,
+        EventRecord.digest,
+    )
 )
 
 
@@ -120,10 +137,13 @@ def _head(connection: Connection) -> bytes:
 def _row(row: Any) -> Row:
     """An event as it was found, readable or not."""
     event = None
-    try:
-        detail = json.loads(row.detail)
-        if isinstance(detail, Mapping):
-            event = Event(row.seq, row.at, row.actor, row.action, row.person, detail)
-    except ValueError:
-        pass
-    return Row(event, bytes(row.previous), bytes(row.digest))
+    if all(isinstance(text, str) for text in (row.actor, row.action, row.person or "", row.detail)):
+        try:
+            at = row.at if isinstance(row.at, datetime) else datetime.fromisoformat(row.at)
+            detail = json.loads(row.detail)
+            if isinstance(detail, Mapping):
+                event = Event(row.seq, at.replace(tzinfo=UTC), row.actor, row.action, row.person, detail)
+        except (ValueError, TypeError, RecursionError):
+            pass
+    previous, digest = (one if isinstance(one, bytes) else b"" for one in (row.previous, row.digest))
+    return Row(event, previous, digest)

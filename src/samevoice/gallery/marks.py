@@ -30,6 +30,8 @@ MARKS = Table(
     Column("size", BigInteger, nullable=False),
     Column("changes", BigInteger, nullable=False),
     Column("removals", BigInteger, nullable=False),
+    Column("event", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
 )
 
 
@@ -49,7 +51,7 @@ def drop_rows(connection: Connection) -> None:
         take_turn(connection)
         for name in connection.execute(select(MARKS.c.name)).scalars().all():
             Table(name, MetaData()).drop(connection, checkfirst=True)
-        connection.execute(update(MARKS).values(size=0, changes=-1, removals=-1))
+        connection.execute(update(MARKS).values(size=0, changes=-1, removals=-1, event=0, digest=b""))
 
 
 def drop_all(connection: Connection) -> None:

@@ -1,7 +1,8 @@
 """People in their table, each with a key of its own.
 
 Every person has a data key, wrapped by the master key; all about the person is sealed under it. To destroy the key is
-to destroy all that it sealed.
+to destroy all that it sealed. It is wrapped together with the name and the number of the row, so that nobody without
+the master key gives a voice to another name.
 
 Knows: the table of people, how keys are wrapped. Does not know: what is sealed under them (`vault`), transactions.
 """
@@ -12,6 +13,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -30,11 +32,14 @@ from sqlalchemy import (
     update,
 )
 
+from samevoice.errors import GalleryError
 from samevoice.gallery.crypto import MasterKey, context_of, new_data_key
 from samevoice.gallery.names import name_key
 from samevoice.gallery.records import PersonRecord
 
 BATCH = 10_000
+KEYED = (PersonRecord.id, PersonRecord.public_id, PersonRecord.name, PersonRecord.name_key, PersonRecord.data_key)
+"""What is needed to unwrap somebody's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +50,12 @@ class Owner:
         id: number of the row.
         public_id: what others call it.
         name: of the person.
-        created: when first enrolled.
         key: the data key, unwrapped.
     """
 
     id: int
     public_id: str
     name: str
-    created: datetime
     key: bytes = field(repr=False)
 
 
@@ -71,36 +74,36 @@ class Owners:
         """The person of that name, however it is written; None if there is none.
 
         Raises:
-            GalleryError: the person's key was altered.
+            GalleryError: the person's row was altered.
         """
         return self.read(connection, PersonRecord.name_key == name_key(name))
 
     def owner(self, connection: Connection, number: int) -> Owner:
-        """The person of a row's number, who must be there.
+        """The person of a row's number.
 
         Raises:
-            GalleryError: the person's key was altered.
+            GalleryError: the person's row was altered, or is not there.
         """
         owner = self.read(connection, PersonRecord.id == number)
         if owner is None:
-            raise ValueError(f"no person has the number {number}")
+            raise GalleryError("something is enrolled for a person who is not there; restore the gallery from a copy")
         return owner
 
     def create(self, connection: Connection, name: str, now: datetime) -> Owner:
         """A new person with a new key."""
         public_id, key = uuid.uuid4().hex, new_data_key()
-        number = connection.execute(
-            insert(PersonRecord)
-            .values(
-                public_id=public_id,
-                name=name,
-                name_key=name_key(name),
-                created=now,
-                data_key=self._master.wrap(key, context_of("person", public_id)),
-            )
-            .returning(PersonRecord.id)
-        ).scalar_one()
-        return Owner(number, public_id, name, now, key)
+        values = {"public_id": public_id, "name": name, "name_key": name_key(name), "created": now, "data_key": b""}
+        statement = insert(PersonRecord).values(values).returning(PersonRecord.id)
+        owner = Owner(connection.execute(statement).scalar_one(), public_id, name, key)
+        self.rename(connection, owner, name)
+        return owner
+
+    def rename(self, connection: Connection, owner: Owner, to: str) -> None:
+        """Give a person another name, which must be nobody else's."""
+        key = name_key(to)
+        wrapped = self._master.wrap(owner.key, bound_to(owner.id, owner.public_id, to, key))
+        change = update(PersonRecord).where(PersonRecord.id == owner.id)
+        connection.execute(change.values(name=to, name_key=key, data_key=wrapped))
 
     def rewrap(self, connection: Connection, new: MasterKey, progress: Callable[[float], None] | None) -> int:
         """Wrap all keys with another master key; the vault is of no use afterwards.
@@ -118,13 +121,9 @@ class Owners:
         """
         people = connection.execute(select(func.count()).select_from(PersonRecord)).scalar_one()
         done, last = 0, 0
-        columns = select(PersonRecord.id, PersonRecord.public_id, PersonRecord.data_key).order_by(PersonRecord.id)
+        columns = select(*KEYED).order_by(PersonRecord.id)
         while rows := connection.execute(columns.where(PersonRecord.id > last).limit(BATCH)).all():
-            contexts = [context_of("person", row.public_id) for row in rows]
-            keys = [
-                new.wrap(self._master.unwrap(row.data_key, context), context)
-                for row, context in zip(rows, contexts, strict=True)
-            ]
+            keys = [new.wrap(self.unwrap(row), _bound(row)) for row in rows]
             _put(connection, [row.id for row in rows], keys)
             done, last = done + len(rows), rows[-1].id
             if progress:
@@ -135,21 +134,38 @@ class Owners:
         """The one person that fulfils a condition on `PersonRecord`; None if there is none.
 
         Raises:
-            GalleryError: the person's key was altered.
+            GalleryError: the person's row was altered.
         """
-        person = PersonRecord
-        row = connection.execute(
-            select(person.id, person.public_id, person.name, person.created, person.data_key).where(which)
-        ).one_or_none()
-        return None if row is None else Owner(*row[:4], self.unwrap(row.data_key, row.public_id))
+        row = connection.execute(select(*KEYED).where(which)).one_or_none()
+        return None if row is None else Owner(row.id, row.public_id, row.name, self.unwrap(row))
 
-    def unwrap(self, wrapped: bytes, public_id: str) -> bytes:
+    def unwrap(self, row: Any) -> bytes:
         """A person's data key.
 
+        Args:
+            row: with the columns `KEYED`.
+
         Raises:
-            GalleryError: it was altered, or another master key wrapped it.
+            GalleryError: the row was altered, or another master key wrapped the key.
         """
-        return self._master.unwrap(wrapped, context_of("person", public_id))
+        return self._master.unwrap(row.data_key, _bound(row))
+
+
+def bound_to(number: int, public_id: str, name: str, key: str) -> bytes:
+    """To what a person's data key is bound: to all by which anybody finds or names the person.
+
+    Args:
+        number: of the row.
+        public_id: of the person.
+        name: of the person.
+        key: of the name, see `names.name_key`.
+    """
+    return context_of("person", number, public_id, name, key)
+
+
+def _bound(row: Any) -> bytes:
+    """The same for a row with the columns `KEYED`."""
+    return bound_to(row.id, row.public_id, row.name, row.name_key)
 
 
 def remove(connection: Connection, owner: Owner) -> None:

@@ -13,10 +13,13 @@ tables is written in `migrations`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     DateTime,
     Dialect,
     Double,
@@ -29,6 +32,9 @@ from sqlalchemy import (
     TypeDecorator,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeEngine
+
+from samevoice.gallery.failures import DamagedError
 
 REVISION = "0001"
 """The newest revision in `migrations`: what this version of samevoice reads and writes."""
@@ -38,11 +44,91 @@ CHANGES, REMOVALS = "changes", "removals"  # names of counters
 NEVER_REUSED = {"sqlite_autoincrement": True}
 
 
-class Moment(TypeDecorator[datetime]):
+class Checked(TypeDecorator[Any]):
+    """A value that is what its column is for, or else an error: SQLite keeps in any column whatever somebody put there.
+
+    Attributes:
+        kinds: what the drivers give.
+    """
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Text
+    cache_ok = True
+    kinds: tuple[type, ...] = (str,)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """What looks at a value before it is read."""
+        read = super().result_processor(dialect, coltype)
+
+        def checked(value: Any) -> Any:
+            if value is not None and not isinstance(value, self.kinds):
+                raise DamagedError
+            try:
+                return read(value) if read else value
+            except (ValueError, OverflowError):
+                raise DamagedError from None
+
+        return checked
+
+
+class Words(Checked):
+    """A text."""
+
+    cache_ok = True
+
+
+class Word(Checked):
+    """A text of a limited length."""
+
+    impl = String
+    cache_ok = True
+
+
+class Sealed(Checked):
+    """Bytes."""
+
+    impl = LargeBinary
+    cache_ok = True
+    kinds = (bytes,)
+
+
+class Whole(Checked):
+    """A whole number."""
+
+    impl = BigInteger
+    cache_ok = True
+    kinds = (int,)
+
+
+class Count(Checked):
+    """A small whole number."""
+
+    impl = Integer
+    cache_ok = True
+    kinds = (int,)
+
+
+class Real(Checked):
+    """A number."""
+
+    impl = Double
+    cache_ok = True
+    kinds = (float, int)
+
+
+class Flag(Checked):
+    """Yes or no."""
+
+    impl = Boolean
+    cache_ok = True
+    kinds = (int,)
+
+
+class Moment(Checked):
     """A time in UTC; SQLite forgets zones, so they are taken off and put back here."""
 
     impl = DateTime
     cache_ok = True
+    kinds = (str, datetime)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """The time as it is stored: UTC without a zone."""
@@ -56,7 +142,7 @@ class Moment(TypeDecorator[datetime]):
 class Record(DeclarativeBase):
     """Base of all tables."""
 
-    type_annotation_map = {float: Double}  # noqa: RUF012 as SQLAlchemy wants it
+    type_annotation_map = {float: Real, bool: Flag}  # noqa: RUF012 as SQLAlchemy wants it
 
 
 class SettingRecord(Record):
@@ -64,8 +150,8 @@ class SettingRecord(Record):
 
     __tablename__ = "settings"
 
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    value: Mapped[bytes] = mapped_column(LargeBinary)
+    key: Mapped[str] = mapped_column(Word(64), primary_key=True)
+    value: Mapped[bytes] = mapped_column(Sealed)
 
 
 class CounterRecord(Record):
@@ -73,8 +159,8 @@ class CounterRecord(Record):
 
     __tablename__ = "counters"
 
-    name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    value: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(Word(64), primary_key=True)
+    value: Mapped[int] = mapped_column(Whole)
 
 
 class PersonRecord(Record):
@@ -84,11 +170,11 @@ class PersonRecord(Record):
     __table_args__ = NEVER_REUSED
 
     id: Mapped[int] = mapped_column(Number, primary_key=True)
-    public_id: Mapped[str] = mapped_column(String(32), unique=True)
-    name: Mapped[str] = mapped_column(Text)
-    name_key: Mapped[str] = mapped_column(Text, unique=True)
+    public_id: Mapped[str] = mapped_column(Word(32), unique=True)
+    name: Mapped[str] = mapped_column(Words)
+    name_key: Mapped[str] = mapped_column(Words, unique=True)
     created: Mapped[datetime] = mapped_column(Moment)
-    data_key: Mapped[bytes] = mapped_column(LargeBinary)
+    data_key: Mapped[bytes] = mapped_column(Sealed)
 
 
 class VoiceprintRecord(Record):
@@ -99,17 +185,17 @@ class VoiceprintRecord(Record):
 
     id: Mapped[int] = mapped_column(Number, primary_key=True)
     person_id: Mapped[int] = mapped_column(Number, ForeignKey("people.id", ondelete="CASCADE"), index=True)
-    model: Mapped[str] = mapped_column(String(200))
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    model: Mapped[str] = mapped_column(Word(200))
+    sealed: Mapped[bytes] = mapped_column(Sealed)
     seconds: Mapped[float]
     snr_db: Mapped[float | None]
     bandwidth_hz: Mapped[float | None]
     clipped: Mapped[float]
-    channel: Mapped[str] = mapped_column(Text)
-    consent: Mapped[str | None] = mapped_column(Text)
+    channel: Mapped[str] = mapped_column(Words)
+    consent: Mapped[str | None] = mapped_column(Words)
     created: Mapped[datetime] = mapped_column(Moment)
     expires: Mapped[datetime | None] = mapped_column(Moment, index=True)
-    trace: Mapped[bytes | None] = mapped_column(LargeBinary)  # sealed
+    trace: Mapped[bytes | None] = mapped_column(Sealed)  # sealed
     needs_audio: Mapped[bool]
     predecessor: Mapped[int | None] = mapped_column(
         Number, ForeignKey("voiceprints.id", ondelete="SET NULL"), unique=True
@@ -125,7 +211,7 @@ class RecordingRecord(Record):
     voiceprint_id: Mapped[int] = mapped_column(
         Number, ForeignKey("voiceprints.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(Sealed)
 
 
 class TemplateRecord(Record):
@@ -137,11 +223,11 @@ class TemplateRecord(Record):
     person_id: Mapped[int] = mapped_column(
         Number, ForeignKey("people.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
-    model: Mapped[str] = mapped_column(String(200), primary_key=True)
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    model: Mapped[str] = mapped_column(Word(200), primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(Sealed)
     seconds: Mapped[float]
-    voiceprints: Mapped[int]
-    written: Mapped[int] = mapped_column(BigInteger)
+    voiceprints: Mapped[int] = mapped_column(Count)
+    written: Mapped[int] = mapped_column(Whole)
     """What the counter of changes stood at after the transaction that wrote it."""
 
 
@@ -152,9 +238,9 @@ class EventRecord(Record):
 
     seq: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(Moment)
-    actor: Mapped[str] = mapped_column(Text)
-    action: Mapped[str] = mapped_column(String(64))
-    person: Mapped[str | None] = mapped_column(String(32))
-    detail: Mapped[str] = mapped_column(Text)
-    previous: Mapped[bytes] = mapped_column(LargeBinary)
-    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    actor: Mapped[str] = mapped_column(Words)
+    action: Mapped[str] = mapped_column(Word(64))
+    person: Mapped[str | None] = mapped_column(Word(32))
+    detail: Mapped[str] = mapped_column(Words)
+    previous: Mapped[bytes] = mapped_column(Sealed)
+    digest: Mapped[bytes] = mapped_column(Sealed)

@@ -15,14 +15,12 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, selec
 
 from samevoice.errors import UnknownPerson
 from samevoice.gallery.names import LONGEST, name_key, nearest, shown
-from samevoice.gallery.records import EventRecord, PersonRecord, RecordingRecord, TemplateRecord, VoiceprintRecord
+from samevoice.gallery.records import EventRecord, PersonRecord, RecordingRecord, VoiceprintRecord
 from samevoice.gallery.voiceprints import Person, Voiceprint
 
 MOST_ALIKE = 2000
 """Names that are looked at to find those somebody may have meant."""
 WILDCARDS = {"*": "%", "?": "_"}
-AT_ONCE = 500
-"""Values in one question; databases take no more than so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +98,6 @@ def like(pattern: str) -> ColumnElement[bool]:
     if not WILDCARDS.keys() & set(key):
         signs = f"%{signs}%"
     return PersonRecord.name_key.like(signs, escape="\\")
-
-
-def owners(connection: Connection, model: str, ids: Sequence[int]) -> dict[int, tuple[str, str, float]]:
-    """Public id, name and seconds of speech of the templates of some people, by number; those gone are left out."""
-    found: dict[int, tuple[str, str, float]] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        some = [int(number) for number in ids[start : start + AT_ONCE]]
-        rows = connection.execute(
-            select(PersonRecord.id, PersonRecord.public_id, PersonRecord.name, TemplateRecord.seconds)
-            .join(TemplateRecord, TemplateRecord.person_id == PersonRecord.id)
-            .where(TemplateRecord.model == model, TemplateRecord.person_id.in_(some))
-        )
-        found.update({row.id: (row.public_id, row.name, row.seconds) for row in rows})
-    return found
 
 
 def nobody(connection: Connection, name: str) -> UnknownPerson:

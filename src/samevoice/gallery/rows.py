@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.gallery.cache import BLOCK, Counters, Ids, Rows, Stored
+from samevoice.gallery.cache import Stored
+from samevoice.gallery.layout import BLOCK, Ids, Moment, Rows
 
 DOUBT = 1e-5  # more than cosines in single precision are off
 
@@ -24,13 +25,13 @@ class State:
     """The index at one moment; nothing in it ever changes, so that a search needs no lock.
 
     Args:
-        counters: of the store, before the newest rows were read.
+        moment: of the store, before the newest rows were read.
         rest: rows at rest.
         gone: places in `rest` of rows that count no more, ascending.
         ids, rows: those that came or changed since, ascending ids.
     """
 
-    counters: Counters
+    moment: Moment
     rest: Stored
     gone: Places
     ids: Ids
@@ -95,7 +96,7 @@ class State:
 
 def at_rest(stored: Stored) -> State:
     """The state of rows that all are at rest."""
-    return State(stored.counters, stored, np.empty(0, np.intp), NO_IDS, NO_ROWS)
+    return State(stored.moment, stored, np.empty(0, np.intp), NO_IDS, NO_ROWS)
 
 
 def _pick(first: NDArray[Any], second: NDArray[Any], places: Places) -> NDArray[Any]:
@@ -128,6 +129,7 @@ def merged(pieces: list[Piece]) -> Piece:
     return ids[kept], found
 
 
+NEVER = Moment(-1, -1, 0, b"")
 NO_IDS: Ids = np.empty(0, np.int64)
 NO_ROWS: Rows = np.empty((0, 0), np.float32)
-NOTHING = at_rest(Stored(NO_IDS, NO_ROWS, (-1, -1)))
+NOTHING = at_rest(Stored(NO_IDS, NO_ROWS, NEVER))

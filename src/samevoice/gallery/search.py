@@ -17,15 +17,16 @@ import functools
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from samevoice.gallery import cache as files
-from samevoice.gallery.cache import BLOCK, Counters, Ids, Rows, Stored
+from samevoice.gallery.cache import Stored
 from samevoice.gallery.crypto import MasterKey, Rotation
+from samevoice.gallery.layout import BLOCK, Head, Ids, Moment, Rows, key_of
 from samevoice.gallery.locks import locked
 from samevoice.gallery.rows import NOTHING, State, at_rest, merged
 
@@ -34,28 +35,33 @@ SCORES = 1 << 25  # numbers that a batch of queries may take at once: 128 MiB
 
 
 class Batch(Protocol):
-    """Some templates: ids int64 (n,), of their people, and vectors of unit length, float32 (n, d)."""
+    """Some templates."""
 
     @property
-    def ids(self) -> Ids: ...  # noqa: D102
+    def ids(self) -> Ids:
+        """Numbers of the people, int64 (n,)."""
+
     @property
-    def vectors(self) -> Rows: ...  # noqa: D102
+    def vectors(self) -> Rows:
+        """Of unit length, float32 (n, d)."""
 
 
 class Shelf(Protocol):
-    """What an index asks of a store.
-
-    Attributes:
-        id: of the gallery.
-    """
+    """What an index asks of a store."""
 
     @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
-    def key(self) -> MasterKey: ...  # noqa: D102
+    def id(self) -> str:
+        """The gallery's own id."""
 
-    def counters(self) -> Counters:
-        """(changes, removals): how often templates were written at all, and how often one was removed or changed."""
+    @property
+    def key(self) -> MasterKey:
+        """The gallery's master key."""
+
+    def moment(self) -> Moment:
+        """How far the gallery has come."""
+
+    def has_been_at(self, moment: Moment) -> bool:
+        """Whether the gallery was there once: the newest event of then is still in its record, with that digest."""
 
     def templates(self, model: str, *, since: int) -> Iterator[Batch]:
         """The templates of a model that were written after the count of changes was `since`, in any order.
@@ -68,6 +74,16 @@ class Shelf(Protocol):
 
     def owners(self, model: str, ids: Sequence[int]) -> dict[int, tuple[str, str, float]]:
         """Public id, name and seconds of speech of those templates that are there, by id."""
+
+
+class Searched(Protocol):
+    """What every index can do, see `Index`."""
+
+    def refresh(self) -> None:
+        """Pick up what was written since."""
+
+    def search(self, vectors: Rows, top: int) -> tuple[Ids, Rows]:
+        """The nearest templates of each query: numbers and cosines, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +116,7 @@ class Index:
         """Remember the parts; `of` also reads the templates."""
         key = store.key.derive(f"index of {model} in gallery {store.id}")
         self._store, self._model, self._path = store, model, cache
+        self._key = key_of(store.key, store.id)
         self._origin = hashlib.sha256(b"samevoice index of " + key).digest()
         self._rotation = functools.cache(functools.partial(Rotation, key))
         self._refreshing = threading.Lock()
@@ -132,7 +149,7 @@ class Index:
             state = self._renewed(before)
             if self._path is not None and len(removed := np.setdiff1d(state.removed(), before.removed())):
                 with contextlib.suppress(OSError), locked(self._path):
-                    files.erase(self._path, removed, since=state.rest.counters[0])
+                    files.erase(self._path, self._key, removed, since=state.rest.moment.changes)
             self._state = state if state.loose < LIMIT else self._settled(state)
             self._is_open = True
 
@@ -176,19 +193,12 @@ class Index:
             GalleryError: the store cannot be read.
             ValueError: as `search`.
         """
-        ids, scores = self.search(vector[np.newaxis], top)
-        owners = self._store.owners(self._model, ids[0].tolist())
-        if len(owners) < ids.size:  # somebody was deleted since: others move up
-            self.refresh()
-            ids, scores = self.search(vector[np.newaxis], top)
-            owners = self._store.owners(self._model, ids[0].tolist())
-        found = zip(map(owners.get, ids[0].tolist()), scores[0].tolist(), strict=True)
-        return [Match(owner[0], owner[1], score, owner[2]) for owner, score in found if owner]
+        return named(self, self._store, self._model, vector, top)
 
     def _opened(self) -> State:
         """What there is before the store is asked: the cache file, made if there should be one."""
         if self._path is not None:
-            if (stored := files.read(self._path, self._origin)) is not None:
+            if (stored := files.read(self._path, self._key, self._origin)) is not None:
                 return at_rest(stored)
             if len(self._store.template_ids(self._model)) >= LIMIT:
                 return self._settled(NOTHING)
@@ -196,21 +206,24 @@ class Index:
 
     def _renewed(self, state: State) -> State:
         """The state after all that was written since; the same one if nothing was."""
-        counters = self._store.counters()  # before the rows: what is written meanwhile is read again next time
-        if counters == state.counters:
+        now, then = self._store.moment(), state.moment  # before the rows: what is written meanwhile is read again later
+        if now == then:
             return state
-        if counters[0] < state.counters[0] or counters[1] < state.counters[1]:  # an older database came back
+        went_back = now.changes < then.changes or now.removals < then.removals
+        if went_back or not self._store.has_been_at(then):  # an older database came back; what it had since is void
             state = NOTHING
-        written = self._store.templates(self._model, since=state.counters[0])
+        elif (now.changes, now.removals) == (then.changes, then.removals):
+            return replace(state, moment=now)
+        written = self._store.templates(self._model, since=state.moment.changes)
         fresh = merged([(batch.ids, self._rotation(batch.vectors.shape[1])(batch.vectors)) for batch in written])
         kept, gone = ~np.isin(state.ids, fresh[0]), np.isin(state.rest.ids, fresh[0])
         gone[state.gone] = True
-        if counters[1] != state.counters[1] and state.places:
+        if now.removals != state.moment.removals and state.places:
             held = self._store.template_ids(self._model)
             kept &= np.isin(state.ids, held)
             gone |= ~np.isin(state.rest.ids, held)
         loose = merged([(state.ids[kept], state.rows[kept]), fresh])
-        return State(counters, state.rest, np.flatnonzero(gone), *loose)
+        return State(now, state.rest, np.flatnonzero(gone), *loose)
 
     def _settled(self, state: State) -> State:
         """The same with all rows at rest: in the cache file if it is worth it and can be written, else in memory."""
@@ -227,11 +240,11 @@ class Index:
         Raises:
             OSError: it cannot be written.
         """
-        stored = files.read(path, self._origin)
-        if stored is not None and stored.counters[0] > state.rest.counters[0]:
+        stored = files.read(path, self._key, self._origin)
+        if stored is not None and stored.moment.changes > state.rest.moment.changes:
             theirs = self._renewed(at_rest(stored))
             if theirs.loose < LIMIT:  # somebody else was faster
-                files.erase(path, theirs.removed(), since=stored.counters[0])
+                files.erase(path, self._key, theirs.removed(), since=stored.moment.changes)
                 return theirs
         state = self._renewed(state)  # under the lock, so that nobody is written whose deletion has returned
         if len(state) < LIMIT:
@@ -239,16 +252,28 @@ class Index:
             return self._in_memory(state)
         ids, order = state.order()
         blocks = (state.take(order[at : at + BLOCK]) for at in range(0, len(order), BLOCK))
-        files.write(path, self._origin, state.counters, ids, state.dimension, blocks)
-        stored = files.read(path, self._origin)
+        files.write(path, self._key, Head(state.dimension, state.moment, self._origin, ids), blocks)
+        stored = files.read(path, self._key, self._origin)
         if stored is None:
             raise OSError("the cache file does not hold what was written")
         state = self._renewed(at_rest(stored))  # once more, should the lock mean nothing on this disk
-        files.erase(path, state.removed(), since=stored.counters[0])
+        files.erase(path, self._key, state.removed(), since=stored.moment.changes)
         return state
 
     @staticmethod
     def _in_memory(state: State) -> State:
         """The same with all rows at rest, in memory."""
         ids, order = state.order()
-        return at_rest(Stored(ids, state.take(order), state.counters))
+        return at_rest(Stored(ids, state.take(order), state.moment))
+
+
+def named(index: Searched, store: Shelf, model: str, vector: Rows, top: int) -> list[Match]:
+    """What an index finds for one voice, with names; see `Index.match`."""
+    for _ in range(2):
+        ids, scores = index.search(vector[np.newaxis], top)
+        owners = store.owners(model, ids[0].tolist())
+        if len(owners) == ids.size:
+            break
+        index.refresh()  # somebody was deleted since: others move up
+    found = zip(map(owners.get, ids[0].tolist()), scores[0].tolist(), strict=True)
+    return [Match(owner[0], owner[1], score, owner[2]) for owner, score in found if owner]

@@ -6,7 +6,9 @@ where a person's key comes from (`owners`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, or
 
 from samevoice.errors import GalleryError
 from samevoice.gallery.crypto import STORED, context_of, packed, seal, unpacked, unseal
-from samevoice.gallery.owners import Owner, Owners
+from samevoice.gallery.failures import DamagedError
+from samevoice.gallery.owners import KEYED, Owner, Owners
 from samevoice.gallery.records import (
     CHANGES,
     CounterRecord,
@@ -28,6 +31,8 @@ from samevoice.models.embedding import Embedding
 
 Place = tuple[int, int]  # count of changes, number of the person
 
+AT_ONCE = 500
+"""Values in one question; databases take no more than so many."""
 LEAST_NORM = 1e-3
 """Of the sum of a person's vectors; below it they cancel each other out and have no mean."""
 
@@ -129,10 +134,7 @@ class Vault(Owners):
             .where(VoiceprintRecord.person_id == owner.id, VoiceprintRecord.model == model, _valid(now))
             .order_by(VoiceprintRecord.id)
         )
-        return [
-            Embedding(_opened(owner, row.sealed, _voiceprint(owner, model, row.created)), model, row.seconds)
-            for row in rows
-        ]
+        return [_embedding(owner, model, row) for row in rows]
 
     def renew(self, connection: Connection, owner: Owner, model: str, now: datetime) -> None:
         """Make a person's template anew from the voiceprints; without any, there is none. The change is counted later.
@@ -181,13 +183,7 @@ class Vault(Owners):
             At most so many, and the place of the last; None if there are no more.
         """
         rows = connection.execute(
-            select(
-                TemplateRecord.written,
-                TemplateRecord.person_id,
-                TemplateRecord.sealed,
-                PersonRecord.public_id,
-                PersonRecord.data_key,
-            )
+            select(TemplateRecord.written, TemplateRecord.person_id, TemplateRecord.sealed, *KEYED)
             .join(PersonRecord, PersonRecord.id == TemplateRecord.person_id)
             .where(TemplateRecord.model == model, tuple_(TemplateRecord.written, TemplateRecord.person_id) > after)
             .order_by(TemplateRecord.written, TemplateRecord.person_id)
@@ -195,13 +191,29 @@ class Vault(Owners):
         ).all()
         if not rows:
             return None
-        _, ids, sealed, people, keys = zip(*rows, strict=True)
-        opened = b"".join(
-            unseal(self.unwrap(key, person), content, _template(person, model))
-            for content, person, key in zip(sealed, people, keys, strict=True)
-        )
+        opened = b"".join(unseal(self.unwrap(row), row.sealed, _template(row.public_id, model)) for row in rows)
+        ids = np.array([row.person_id for row in rows], dtype=np.int64)
         vectors = unpacked(opened, len(opened) // (STORED.itemsize * len(rows)))
-        return Templates(np.array(ids, dtype=np.int64), vectors), (rows[-1].written, rows[-1].person_id)
+        return Templates(ids, vectors), (rows[-1].written, rows[-1].person_id)
+
+    def owners(self, connection: Connection, model: str, ids: Sequence[int]) -> dict[int, tuple[str, str, float]]:
+        """Public id, name and seconds of speech of the templates of some people, by number; those gone are left out.
+
+        Raises:
+            GalleryError: somebody's row was altered, so that the name may be another's.
+        """
+        found: dict[int, tuple[str, str, float]] = {}
+        for start in range(0, len(ids), AT_ONCE):
+            some = [int(number) for number in ids[start : start + AT_ONCE]]
+            rows = connection.execute(
+                select(*KEYED, TemplateRecord.seconds)
+                .join(TemplateRecord, TemplateRecord.person_id == PersonRecord.id)
+                .where(TemplateRecord.model == model, TemplateRecord.person_id.in_(some))
+            )
+            for row in rows:
+                self.unwrap(row)
+                found[row.id] = row.public_id, row.name, row.seconds
+        return found
 
     def move(self, connection: Connection, source: Owner, into: Owner) -> set[str]:
         """Give all voiceprints and sounds of one person to another, sealed anew; templates are not renewed yet.
@@ -233,6 +245,15 @@ def _opened(owner: Owner, sealed: bytes, context: bytes) -> NDArray[np.float32]:
     content = unseal(owner.key, sealed, context)
     vector: NDArray[np.float32] = unpacked(content, len(content) // STORED.itemsize)[0]
     return vector
+
+
+def _embedding(owner: Owner, model: str, row: Any) -> Embedding:
+    """A voiceprint's vector with the seconds behind it."""
+    vector = _opened(owner, row.sealed, _voiceprint(owner, model, row.created))
+    try:
+        return Embedding(vector, model, row.seconds)
+    except ValueError:
+        raise DamagedError from None
 
 
 def _valid(now: datetime) -> ColumnElement[bool]:
