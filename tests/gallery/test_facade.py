@@ -29,6 +29,7 @@ from samevoice.errors import (
     UnknownPerson,
 )
 from samevoice.gallery.store import Store
+from samevoice.gallery.voiceprints import NewVoiceprint
 from samevoice.scoring.cosine import cosine
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -553,3 +554,32 @@ def test_the_file_and_its_key_are_their_owner_s_alone(path: Path, model: Model, 
     with pytest.raises(GalleryError, match="another key"):
         sv.Gallery(path, key=KEY)
     assert ADA.name not in " ".join(rows(path)), "nor is what the recording was called kept"
+
+
+def test_a_merger_needs_alike_voices_and_can_be_taken_back(gallery: sv.Gallery) -> None:
+    gallery.enrol("Stranger", STRANGER)
+    before = gallery.store.template("Ada", gallery.model.card.fingerprint)
+    with pytest.raises(GalleryError, match=r"not merged: the evidence is 5\.1 to 1 for two people.*--force"):
+        gallery.merge("Stranger", "Ada")
+    assert len(gallery.people()) == 3
+    assert len(gallery.merge("Stranger", "Ada", force=True).voiceprints) == 2
+    assert gallery.events("Ada")[-1].detail["forced"] is True
+    gallery.enrol("Reader", READER)
+    assert gallery.merge("Reader", "Ada", force=True).id == gallery.person("Ada").id
+    assert len(gallery.person("Ada").voiceprints) == 3
+    left = [gallery.undo("Ada"), gallery.undo("Ada")]
+    assert [one and len(one.voiceprints) for one in left] == [2, 1]
+    after = gallery.store.template("Ada", gallery.model.card.fingerprint)
+    assert before is not None
+    assert after is not None
+    np.testing.assert_array_equal(after.vector, before.vector)
+
+
+def test_undo_takes_what_came_last_and_not_the_highest_number(gallery: sv.Gallery) -> None:
+    """Ada is 1, a stranger 3, Ada again 4 and joined by the stranger after that: the stranger goes first."""
+    gallery.enrol("Stranger", STRANGER)
+    gallery.store.add("Ada", NewVoiceprint(gallery.model.embed(ADA_AGAIN)))
+    numbers = [one.id for one in gallery.merge("Stranger", "Ada", force=True).voiceprints]
+    left = gallery.undo("Ada")
+    assert left is not None
+    assert [one.id for one in left.voiceprints] == [numbers[0], numbers[2]]

@@ -399,7 +399,7 @@ def test_an_enrolment_that_was_embedded_anew_is_undone_with_its_successor(
 def test_who_is_renamed_or_merged_meanwhile_is_who_it_is(gallery: sv.Gallery, user: sv.Gallery, new: Model) -> None:
     def act() -> None:
         user.rename("Reader", "Somebody")
-        user.merge("Philippe", "Somebody")
+        user.merge("Philippe", "Somebody", force=True)
 
     during(gallery, new, act)
     template = gallery.store.template("Somebody", new.card.fingerprint)
@@ -433,16 +433,17 @@ def test_two_who_migrate_at_once_do_it_once(gallery: sv.Gallery, user: sv.Galler
 
 def test_who_is_marked_may_be_enrolled_again(gallery: sv.Gallery, new: Model) -> None:
     gallery.migrate(new)
-    person = gallery.enrol("ada", ADA).person  # the same recording, for nothing of the new model is known of her
-    assert (person.name, person.needs_enrolment) == ("Ada", False)
+    with pytest.raises(GalleryError, match=r"nothing shows that it is the same voice.*--again"):
+        gallery.enrol("ada", ADA)
+    person = gallery.enrol("ada", ADA, again=True).person  # the same recording: nothing new of her is known
+    assert (person.name, person.needs_enrolment, len(person.voiceprints)) == ("Ada", False, 1)
+    assert gallery.events("Ada")[-1].action == "enrol again"
     assert gallery.identify(ADA_AGAIN).candidates[0].name == "Ada"
     assert gallery.verify("Ada", ADA_AGAIN).score == pytest.approx(
         cosine(new.embed(ADA), new.embed(ADA_AGAIN)), abs=1e-3
     )
     assert gallery.store.template("Ada", new.card.fingerprint) is not None
-    left = gallery.undo("Ada")
-    assert left is not None
-    assert left.needs_enrolment
+    assert gallery.undo("Ada") is None
 
 
 def test_undo_takes_back_the_last_enrolment_after_a_migration_too(gallery: sv.Gallery, new: Model) -> None:
@@ -469,16 +470,13 @@ def test_there_and_back_again_nothing_is_lost(gallery: sv.Gallery, old: Model, n
     assert gallery.identify(ADA_AGAIN).name == "Ada"
 
 
-def test_who_was_enrolled_again_keeps_what_fits_the_model(gallery: sv.Gallery, old: Model, new: Model) -> None:
+def test_who_was_enrolled_again_is_mixed_with_nothing_older(gallery: sv.Gallery, old: Model, new: Model) -> None:
+    """Else another voice could get in: enrolled while nothing could be compared, joined by a migration back."""
     gallery.migrate(new)
-    gallery.enrol("Ada", ADA_AGAIN)
-    assert gallery.migrate(old).again == 0
-    first, again = gallery.person("Ada").voiceprints
-    assert (first.needs_audio, again.needs_audio) == (False, True)
-    template = gallery.store.template("Ada", old.card.fingerprint)
-    assert template is not None
-    assert template.voiceprints == 1
-    np.testing.assert_allclose(template.vector, old.embed(ADA).vector, atol=1e-4)
+    gallery.enrol("Ada", STRANGER, again=True)
+    assert gallery.migrate(old).again == 1
+    assert gallery.person("Ada").needs_enrolment
+    assert gallery.store.template("Ada", old.card.fingerprint) is None
 
 
 def test_a_change_of_mind_in_the_middle_loses_nothing(gallery: sv.Gallery, old: Model, new: Model, place: Path) -> None:

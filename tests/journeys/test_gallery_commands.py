@@ -413,3 +413,9 @@ def test_what_is_written_about_a_voiceprint_is_bounded() -> None:
             result = samevoice("enrol", "New", READER, option, text)
             refused(result, option.strip("-"))
     assert people() == {"Ada": 1, "Philippe": 1}
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="there are no such devices")
+def test_an_export_goes_to_a_file_and_not_over_a_device() -> None:
+    refused(samevoice("people", "export", "Ada", "-o", "/dev/null"), "is a device or the like; name a file")
+    assert Path("/dev/null").is_char_device()

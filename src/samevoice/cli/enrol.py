@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+import samevoice as sv  # whose gallery is imported when it is first used: SQLAlchemy takes a quarter of a second
 from samevoice.cli.console import (
     GalleryModelOption,
     GalleryOption,
@@ -21,7 +22,6 @@ from samevoice.cli.console import (
 )
 from samevoice.errors import AudioError, ConfigError, EnrolmentRefused
 from samevoice.gallery.coach import TELEPHONE, Advice
-from samevoice.gallery.gallery import Gallery
 from samevoice.gallery.names import checked_name, shown
 
 REFUSED = 3
@@ -40,6 +40,10 @@ def enrol(
     ] = None,
     keep_audio: Annotated[
         bool, typer.Option(help="Keep the sound too, sealed, so that another model can embed it later.")
+    ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="In place of voiceprints of another model only."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--check", help="Only say whether it would do; store nothing.")] = False,
     model: GalleryModelOption = None,
@@ -61,14 +65,20 @@ def enrol(
     refused: list[dict[str, Any]] = []
     errors: list[dict[str, str]] = []
     paths = audio_files(files)
-    with Gallery(gallery, model=model, threads=threads) as people:
+    with sv.Gallery(gallery, model=model, threads=threads) as people:
         for path in paths:
             try:
                 if dry_run:
                     advice = _checked(people, name, path, channel)
                 else:
                     advice = people.enrol(
-                        name, path, channel=channel, consent=consent, expires=until, keep_audio=keep_audio
+                        name,
+                        path,
+                        channel=channel,
+                        consent=consent,
+                        expires=until,
+                        keep_audio=keep_audio,
+                        again=again,
                     ).advice
             except EnrolmentRefused as error:
                 refused.append({**error_entry(path, error), "codes": error.codes, "reasons": error.reasons})
@@ -92,7 +102,7 @@ def enrol(
     raise typer.Exit(2 if errors else REFUSED if refused else 0)
 
 
-def _checked(people: Gallery, name: str, path: str, channel: str) -> tuple[Advice, ...]:
+def _checked(people: sv.Gallery, name: str, path: str, channel: str) -> tuple[Advice, ...]:
     """What would be advised on a recording that would be enrolled.
 
     Raises:

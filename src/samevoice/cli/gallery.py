@@ -1,4 +1,7 @@
-"""`samevoice gallery`: the gallery as a whole: what is in it, another model, another key, an index on a server."""
+"""`samevoice gallery`: the gallery as a whole: what is in it, another model, another key, an index on a server.
+
+What needs SQLAlchemy is imported by the command that uses it, since that takes a quarter of a second.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+import samevoice as sv
 from samevoice.cli.console import (
     GalleryOption,
     JsonOption,
@@ -16,12 +20,6 @@ from samevoice.cli.console import (
     progress_bar,
 )
 from samevoice.embedder import load_model
-from samevoice.gallery.founding import default_place
-from samevoice.gallery.gallery import Gallery
-from samevoice.gallery.indexes import measured_recall, neighbours_of, turn_off, turn_on
-from samevoice.gallery.keys import home_of
-from samevoice.gallery.rekey import rekey as give_new_key
-from samevoice.gallery.store import Store
 
 app = typer.Typer(
     no_args_is_help=True, help="The gallery as a whole: what is in it, another model, another key, an index."
@@ -31,6 +29,10 @@ app = typer.Typer(
 @app.command("info")
 def info(gallery: GalleryOption = None, json: JsonOption = False) -> None:
     """Show where the gallery and its key are, whose model it has and how many people."""
+    from samevoice.gallery.founding import default_place
+    from samevoice.gallery.keys import home_of
+    from samevoice.gallery.store import Store
+
     with Store.open(gallery, create=False) as store:
         size = store.size()
         facts: dict[str, Any] = {
@@ -63,7 +65,7 @@ def migrate(
 
     Example: samevoice gallery migrate --model mine.onnx
     """
-    with Gallery(gallery, create=False) as opened, progress_bar("embedding anew", 1.0) as tell:
+    with sv.Gallery(gallery, create=False) as opened, progress_bar("embedding anew", 1.0) as tell:
         found = opened.migrate(load_model(model, threads), progress=tell)
     if json:
         print_json({"model": found.model, "embedded": found.embedded, "again": found.again})
@@ -95,6 +97,8 @@ def rekey(
     key in SAMEVOICE_GALLERY_KEY is yours to change: give the new one in SAMEVOICE_GALLERY_NEW_KEY (or a file that holds
     it in SAMEVOICE_GALLERY_NEW_KEY_FILE), and put it in place afterwards.
     """
+    from samevoice.gallery.rekey import rekey as give_new_key
+
     with progress_bar("wrapping keys anew", 1.0) as tell:
         found = give_new_key(gallery, forget_old=forget_old, progress=tell)
     if json:
@@ -127,6 +131,9 @@ def index(
 
     The server then holds rotated voiceprints, which protects them less than sealing. Prints the measured recall@10.
     """
+    from samevoice.gallery.indexes import measured_recall, neighbours_of, turn_off, turn_on
+    from samevoice.gallery.store import Store
+
     with Store.open(gallery, create=False) as store:
         where, server = store.database.where, store.database.path is None
         if not server:

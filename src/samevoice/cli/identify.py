@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+import samevoice as sv  # whose gallery is imported when it is first used: SQLAlchemy takes a quarter of a second
 from samevoice.cli.console import (
     GalleryModelOption,
     GalleryOption,
@@ -20,7 +21,6 @@ from samevoice.cli.console import (
     warn,
 )
 from samevoice.errors import AudioError
-from samevoice.gallery.gallery import Gallery
 from samevoice.gallery.identification import TOP, Identification
 from samevoice.gallery.names import shown
 from samevoice.gallery.rules import DEFAULT_FPIR
@@ -55,7 +55,7 @@ def identify(
     found: list[dict[str, Any]] = []
     failed = False
     result: Identification | None = None
-    with Gallery(gallery, model=model, threads=threads, create=False) as people:
+    with sv.Gallery(gallery, model=model, threads=threads, create=False) as people:
         for path in paths:
             try:
                 result = people.identify(path, top=top, fpir=fpir, sequential=sequential)

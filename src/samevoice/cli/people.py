@@ -9,12 +9,12 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from samevoice.cli.console import GalleryOption, JsonOption, complain, err, out, print_json
+import samevoice as sv  # whose gallery is imported when it is first used: SQLAlchemy takes a quarter of a second
+from samevoice.cli.console import GalleryModelOption, GalleryOption, JsonOption, complain, err, out, print_json
 from samevoice.cli.enrol import moment
 from samevoice.cli.outputs import require_writable
 from samevoice.errors import ConfigError, GalleryError
 from samevoice.files import write_atomically
-from samevoice.gallery.gallery import Gallery
 from samevoice.gallery.names import shown
 from samevoice.gallery.voiceprints import Person, Voiceprint
 
@@ -77,17 +77,24 @@ def rename(
 def merge(
     source: Annotated[str, typer.Argument(metavar="NAME", help="Whose voiceprints go over; this name ends.")],
     into: Annotated[str, typer.Argument(metavar="INTO", help="Who gets them.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Though the voices do not show that it is one person.")
+    ] = False,
     gallery: GalleryOption = None,
+    model: GalleryModelOption = None,
 ) -> None:
-    """Make two entries of one person one."""
-    with _gallery(gallery) as opened:
-        person = opened.merge(source, into)
+    """Make two entries of one person one; the voices must be as alike as those of an added recording.
+
+    samevoice people undo takes back what came by it.
+    """
+    with sv.Gallery(gallery, model=model, create=False) as opened:
+        person = opened.merge(source, into, force=force)
     out.print(f"{shown(person.name)} has {len(person.voiceprints)} voiceprints now.", markup=False)
 
 
 @app.command("undo")
 def undo(name: NameArgument, gallery: GalleryOption = None) -> None:
-    """Take back the last enrolment of a person."""
+    """Take back the last enrolment of a person, or the last merger."""
     with _gallery(gallery) as opened:
         person = opened.undo(name)
     left = f"{len(person.voiceprints)} voiceprints are left" if person else "nothing of this person is left"
@@ -181,9 +188,9 @@ def _write_private(file: BinaryIO, content: bytes) -> None:
     file.write(content)
 
 
-def _gallery(place: str | None) -> Gallery:
+def _gallery(place: str | None) -> sv.Gallery:
     """A gallery that must be there."""
-    return Gallery(place, create=False)
+    return sv.Gallery(place, create=False)
 
 
 def _line(person: Person) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import samevoice as sv  # whose gallery is imported when it is first used: SQLAlchemy takes a quarter of a second
 from samevoice.cli.console import (
     MODEL,
     GalleryOption,
@@ -23,7 +24,6 @@ from samevoice.errors import AudioError, ConfigError
 from samevoice.evaluation.explained import draw_explanation
 from samevoice.evaluation.plots import check_picture
 from samevoice.explaining import explain as explain_pair
-from samevoice.gallery.gallery import Gallery
 from samevoice.scoring.decision import Decision
 from samevoice.verification import verify as decide_pair
 
@@ -71,7 +71,7 @@ def verify(
     if person is not None and second is None:
         if explain is not None:
             raise ConfigError("--explain needs two recordings: the sound behind a voiceprint is not there")
-        with Gallery(gallery, model=model, threads=threads, create=False) as people:
+        with sv.Gallery(gallery, model=model, threads=threads, create=False) as people:
             decision = people.verify(person, first, far=far, threshold=threshold)
     elif second is None or person is not None:
         raise ConfigError("give two recordings, or one recording and --as NAME")

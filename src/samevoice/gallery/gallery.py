@@ -15,33 +15,32 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import NoReturn
 
 import soundfile
 
 from samevoice.audio.decode import Source
 from samevoice.embedder import DEFAULT_MODEL, Model, load_model
 from samevoice.errors import ConfigError, EnrolmentRefused, GalleryError, NotEnoughSpeech, UnknownPerson
-from samevoice.gallery.audit import Event
-from samevoice.gallery.cache import cache_file, forget
+from samevoice.gallery.cache import cache_file
 from samevoice.gallery.coach import Advice, Coached, Known, coach
 from samevoice.gallery.crypto import MasterKey
 from samevoice.gallery.hnsw import Neighbours
 from samevoice.gallery.identification import TOP, Identification, identify, unidentified
 from samevoice.gallery.indexes import index_of
-from samevoice.gallery.ledger import AuditReport
 from samevoice.gallery.migrate import Migration, Tell, migrate
 from samevoice.gallery.names import checked_name, name_key, shown
+from samevoice.gallery.people import People
 from samevoice.gallery.rules import DEFAULT_FPIR, Rules, required
 from samevoice.gallery.search import Index
 from samevoice.gallery.sequential import Matches, identify_early
-from samevoice.gallery.store import Store
-from samevoice.gallery.updating import may_update
+from samevoice.gallery.updating import may_update, update_bar
 from samevoice.gallery.voiceprints import NewVoiceprint, Person, Template, checked_note
 from samevoice.models import zoo
 from samevoice.models.embedding import Embedding
+from samevoice.scoring.calibration import Calibration
 from samevoice.scoring.cosine import cosine
-from samevoice.scoring.decision import DEFAULT_PRIOR, Decision
+from samevoice.scoring.decision import DEFAULT_PRIOR, Decision, odds
 from samevoice.verification import calibration_of, judge, label
 
 COMPARED = 50  # people whose cosines decide; of all others it is known that they are less alike
@@ -61,10 +60,10 @@ class Enrolment:
     advice: tuple[Advice, ...]
 
 
-class Gallery:
+class Gallery(People):
     """People and their voiceprints, made with one model; for several threads and processes at once.
 
-    The model is opened when it is first needed: names, deletion and the record of events work without it.
+    The model is opened when it is first needed: what `People` does works without it.
 
     Args:
         place: path of a file, or a URL that starts with postgresql://; by default `$SAMEVOICE_GALLERY`, or a file in
@@ -90,10 +89,10 @@ class Gallery:
         create: bool = True,
         actor: str = "local",
     ) -> None:
+        """Open the store; the model waits."""
+        super().__init__(place, key=key, create=create, actor=actor)
         self._model = model
         self._threads = threads
-        self._actor = actor
-        self.store = Store.open(place, key=key, create=create)
 
     @cached_property
     def model(self) -> Model:
@@ -114,12 +113,7 @@ class Gallery:
     @cached_property
     def _index(self) -> Index | Neighbours:
         fingerprint = self.model.card.fingerprint
-        return index_of(self.store, fingerprint, cache_file(self._near, fingerprint))
-
-    @property
-    def _near(self) -> Path:
-        """What cache files are named after: the database, or on a server the gallery's id in the user's folder."""
-        return self.store.near
+        return index_of(self.store, fingerprint, cache_file(self.store.near, fingerprint))
 
     def enrol(
         self,
@@ -130,6 +124,7 @@ class Gallery:
         consent: str | None = None,
         expires: datetime | None = None,
         keep_audio: bool = False,
+        again: bool = False,
     ) -> Enrolment:
         """Enrol one utterance: of somebody new, or as a further voiceprint of somebody enrolled.
 
@@ -142,6 +137,7 @@ class Gallery:
             consent: what the person agreed to, in your words.
             expires: when the voiceprint is to be forgotten, with a time zone; None for never.
             keep_audio: keep the sound too, sealed, so that another model can embed it later.
+            again: take it in place of voiceprints of another model, which cannot show that it is the same voice.
 
         Raises:
             EnrolmentRefused: the recording would make a bad voiceprint; says what to do.
@@ -170,7 +166,8 @@ class Gallery:
         )
         self.store.require_model(embedding.model)
         check = partial(self._may_add, report.name, embedding)
-        return Enrolment(self.store.add(name, new, actor=self._actor, check=check), coached.advice)
+        person = self.store.add(name, new, actor=self._actor, again=again, check=check)
+        return Enrolment(person, coached.advice)
 
     def coach(self, name: str, audio: Source, *, channel: str = "") -> Coached:
         """What `enrol` would say about a recording; nothing is stored.
@@ -279,70 +276,20 @@ class Gallery:
             warnings=voice.warnings,
         )
 
-    def people(self, pattern: str | None = None) -> list[Person]:
-        """Who is enrolled, in the order of enrolment; `pattern` as in `Store.people`."""
-        return self.store.people(pattern)
-
-    def person(self, name: str) -> Person:
-        """The person of that name.
-
-        Raises:
-            UnknownPerson: nobody has it.
-        """
-        return self.store.person(name)
-
-    def rename(self, name: str, to: str) -> Person:
-        """Give a person another name; the old one is not kept.
-
-        Raises:
-            UnknownPerson: nobody has the name.
-            GalleryError: somebody else has the new one.
-        """
-        return self.store.rename(name, to, actor=self._actor)
-
-    def merge(self, source: str, into: str) -> Person:
+    def merge(self, source: str, into: str, *, force: bool = False) -> Person:
         """Give all voiceprints of one person to another, and remove the one.
+
+        Args:
+            source: whose they are.
+            into: who gets them.
+            force: do so though the voices do not show that it is one person.
 
         Raises:
             UnknownPerson: nobody has one of the names.
-            GalleryError: both are one person.
+            GalleryError: both are one entry already, or the voices are not as alike as an added one must be.
         """
-        person = self.store.merge(source, into, actor=self._actor)
-        self._forget()
-        return person
-
-    def undo(self, name: str) -> Person | None:
-        """Take back the last enrolment of a person; None if nothing is left of the person.
-
-        Raises:
-            UnknownPerson: nobody has the name.
-        """
-        person = self.store.remove_last(name, actor=self._actor)
-        self._forget()
-        return person
-
-    def delete(self, name: str) -> None:
-        """Remove a person with the key and all that was sealed under it.
-
-        Raises:
-            UnknownPerson: nobody has the name.
-        """
-        self.store.delete(name, actor=self._actor)
-        self._forget()
-
-    def purge(self, before: datetime | None = None) -> int:
-        """Remove the voiceprints that have expired, now or by a given time; how many they were."""
-        gone = self.store.purge(before, actor=self._actor)
-        self._forget()
-        return gone
-
-    def export(self, name: str) -> dict[str, Any]:
-        """Everything that is known of one person, as plain JSON.
-
-        Raises:
-            UnknownPerson: nobody has the name.
-        """
-        return self.store.export(name, actor=self._actor)
+        check = None if force else partial(_may_merge, calibration_of(self.model))
+        return self._forgetting(lambda: self.store.merge(source, into, actor=self._actor, check=check))
 
     def migrate(self, model: Model, *, progress: Tell | None = None) -> Migration:
         """Give the gallery another model, which this object then uses too; see `migrate.migrate`.
@@ -353,36 +300,11 @@ class Gallery:
             GalleryError: the gallery cannot be written; what is done is kept, and the next call goes on.
             ModelError: the model fails; likewise.
         """
-        found = migrate(self.store, model, actor=self._actor, progress=progress)
+        found = self._forgetting(lambda: migrate(self.store, model, actor=self._actor, progress=progress))
         self._model = model
         for known in ("model", "_index"):  # which are made anew when they are needed
             self.__dict__.pop(known, None)
-        self._forget()
         return found
-
-    def events(self, name: str | None = None, last: int | None = None) -> list[Event]:
-        """What was done, in order; of one person if a name is given, only the newest if `last` is."""
-        return self.store.events(name, last)
-
-    def audit(self) -> AuditReport:
-        """Whether the record of events is as it was written."""
-        return self.store.audit()
-
-    def close(self) -> None:
-        """Close all connections."""
-        self.store.close()
-
-    def __enter__(self) -> Self:
-        """The gallery, which is closed at the end of the block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close."""
-        self.close()
-
-    def __repr__(self) -> str:
-        """Where it is; no password, no key."""
-        return f"Gallery({self.store.database.where})"
 
     def _refresh(self) -> None:
         """See what other processes did, and what has expired.
@@ -405,12 +327,8 @@ class Gallery:
 
     def _expire(self) -> None:
         """Forget what has expired before anything is compared with it."""
-        if self.store.has_expired():
-            self.purge()
-
-    def _forget(self) -> None:
-        """Leave nothing of what was removed in the cache files; the model need not be known for that."""
-        forget(self._near, self.store.template_owners)
+        if self.store.has_expired():  # nobody who asks need wait until the log is empty; the next change sees to that
+            self._forgetting(lambda: self.store.purge(actor=self._actor, patient=False))
 
     def _matches(self, voice: Embedding) -> Matches:
         """The people most like a voice."""
@@ -453,6 +371,24 @@ class Gallery:
             return None
         score = cosine(voice, _embedding(template))
         return may_update(score, (voice.seconds, template.seconds), calibration_of(self.model))
+
+
+def _may_merge(calibration: Calibration | None, source: Template | None, into: Template | None) -> None:
+    """Refuse to make two people one who do not sound so.
+
+    Raises:
+        GalleryError: so.
+    """
+    if calibration and source and into:
+        seconds = min(source.seconds, into.seconds)
+        score = cosine(_embedding(source), _embedding(into))
+        if score >= update_bar(calibration, seconds):
+            return
+        llr = calibration.llr(score, seconds)
+        evidence = f"the evidence is {odds(abs(llr))} for {'one person' if llr >= 0 else 'two people'}"
+    else:
+        evidence = "nothing can be compared"
+    raise GalleryError(f"not merged: {evidence}, which is not enough; if you know that it is one person, use --force")
 
 
 def _refuse(recording: str, reasons: list[Advice]) -> NoReturn:

@@ -27,13 +27,16 @@ from samevoice.gallery.audit import Detail
 from samevoice.gallery.crypto import MasterKey
 from samevoice.gallery.database import Database
 from samevoice.gallery.founding import default_place, founded, model_of, set_model
-from samevoice.gallery.names import checked_name, name_key, shown
+from samevoice.gallery.names import checked_name, shown
 from samevoice.gallery.owners import Owner, remove
-from samevoice.gallery.records import CHANGES, REMOVALS, CounterRecord, PersonRecord, VoiceprintRecord
+from samevoice.gallery.records import CHANGES, REMOVALS, CounterRecord, VoiceprintRecord
 from samevoice.gallery.voiceprints import NewVoiceprint, Person, Template, checked_note, plain
 
 Result = TypeVar("Result")
 Check = Callable[[Template | None], None]
+Comparison = Callable[[Template | None, Template | None], None]
+
+ARRIVALS = ("enrol", "enrol again", "merge")  # events by which a person gets voiceprints
 
 
 class Store(Archive):
@@ -67,6 +70,7 @@ class Store(Archive):
         *,
         actor: str = "local",
         expect: Literal["new", "known", "any"] = "any",
+        again: bool = False,
         check: Check | None = None,
     ) -> Person:
         """Enrol an utterance, at the same cost however many people there are.
@@ -76,6 +80,8 @@ class Store(Archive):
             new: the utterance.
             actor: who does it, for the events.
             expect: whether the person must be new, must be known, or may be either.
+            again: take the voiceprint in place of those of another model, where a person has no others: nothing shows
+                that it is the same voice.
             check: sees the person's template of the same model as it is now (None if there is none), while nobody
                 else can change it; may raise, and nothing is changed. Called again if the database was busy.
 
@@ -99,17 +105,27 @@ class Store(Archive):
                 raise GalleryError(f"{shown(name)} is enrolled already; choose another name, or add to this person")
             if owner is None and expect == "known":
                 raise register.nobody(connection, name)
+            template = None if owner is None else self.vault.template(connection, owner, model)
             if check is not None:
-                check(None if owner is None else self.vault.template(connection, owner, model))
+                check(template)
+            anew = owner is not None and template is None and model_of(connection) is not None
+            if anew and not again:
+                raise GalleryError(
+                    f"{shown(name)} has voiceprints of another model only: nothing shows that it is the same voice; "
+                    "if you know it, enrol again in their place (--again)"
+                )
             known = owner is not None
             owner = owner or self.vault.create(connection, name, now)
             number = self.vault.add(connection, owner, new, now)
+            if anew:
+                others = (VoiceprintRecord.person_id == owner.id, VoiceprintRecord.id != number)
+                connection.execute(delete(VoiceprintRecord).where(*others))
             self.vault.renew(connection, owner, model, now)
             count(connection, removals=known)
-            self._tell(connection, actor, "enrol", owner, voiceprint=number, model=model)
+            self._tell(connection, actor, "enrol again" if anew else "enrol", owner, voiceprints=[number], model=model)
             return register.person(connection, owner.public_id)
 
-        return self.database.write(work)
+        return self._scrubbed(work) if again else self.database.write(work)
 
     def require_model(self, model: str) -> None:
         """Bind the gallery to a model, if it is not yet: then only voiceprints of that model are added.
@@ -141,16 +157,21 @@ class Store(Archive):
             owner, other = self._owner(connection, name), self.vault.find(connection, to)
             if other is not None and other.id != owner.id:
                 raise GalleryError(f"{shown(to)} is enrolled already; choose another name, or merge the two")
-            connection.execute(
-                update(PersonRecord).where(PersonRecord.id == owner.id).values(name=to, name_key=name_key(to))
-            )
+            self.vault.rename(connection, owner, to)
             self._tell(connection, actor, "rename", owner)
             return register.person(connection, owner.public_id)
 
         return self._scrubbed(work)
 
-    def merge(self, source: str, into: str, *, actor: str = "local") -> Person:
+    def merge(self, source: str, into: str, *, actor: str = "local", check: Comparison | None = None) -> Person:
         """Give all voiceprints of one person to another, and remove the one.
+
+        Args:
+            source: whose they are.
+            into: who gets them.
+            actor: who does it, for the events.
+            check: sees the templates of both, of the gallery's model (None where there is none); may raise, and nothing
+                is changed.
 
         Raises:
             GalleryError: both names are of one person.
@@ -161,32 +182,36 @@ class Store(Archive):
             giver, taker = self._owner(connection, source), self._owner(connection, into)
             if giver.id == taker.id:
                 raise GalleryError(f"{shown(source)} and {shown(into)} are one person already; name two")
+            if check is not None:
+                model = model_of(connection) or ""
+                check(*(self.vault.template(connection, owner, model) for owner in (giver, taker)))
+            moved: list[Detail] = [one.id for one in register.person(connection, giver.public_id).voiceprints]
             for model in self.vault.move(connection, giver, taker):
                 self.vault.renew(connection, taker, model, now)
             remove(connection, giver)
             count(connection, removals=True)
-            self._tell(connection, actor, "merge", taker, source=giver.public_id)
+            forced = check is None
+            self._tell(connection, actor, "merge", taker, source=giver.public_id, voiceprints=moved, forced=forced)
             return register.person(connection, taker.public_id)
 
         return self._scrubbed(work)
 
     def remove_last(self, name: str, *, actor: str = "local") -> Person | None:
-        """Undo the last enrolment of a person.
+        """Undo what was last done to a person: an enrolment, or a merger with all that came by it.
 
         Returns:
-            The person; None if that was the only voiceprint, so that the person is removed too.
+            The person; None if nothing else was there, so that the person is removed too.
         """
 
         def work(connection: Connection) -> Person | None:
             owner = self._owner(connection, name)
-            number, model = connection.execute(
-                select(VoiceprintRecord.id, VoiceprintRecord.model)
-                .where(VoiceprintRecord.person_id == owner.id, VoiceprintRecord.predecessor.is_(None))
-                .order_by(VoiceprintRecord.id.desc())
-                .limit(1)
-            ).one()
-            stays = self._forget(connection, owner, {number: model})
-            self._tell(connection, actor, "roll back", owner, voiceprint=number)
+            here = {one.id: one.model for one in register.person(connection, owner.public_id).voiceprints}
+            events = self.ledger.events(connection, owner.public_id, None)
+            came = (event.detail.get("voiceprints") for event in reversed(events) if event.action in ARRIVALS)
+            some: list[Detail] = [max(here)]
+            newest = next((one for one in came if isinstance(one, list) and here.keys() & set(one)), some)
+            stays = self._forget(connection, owner, {number: here[number] for number in here.keys() & set(newest)})
+            self._tell(connection, actor, "roll back", owner, voiceprints=newest)
             return register.person(connection, owner.public_id) if stays else None
 
         return self._scrubbed(work)
@@ -206,12 +231,13 @@ class Store(Archive):
 
         self._scrubbed(work)
 
-    def purge(self, before: datetime | None = None, *, actor: str = "local") -> int:
+    def purge(self, before: datetime | None = None, *, actor: str = "local", patient: bool = True) -> int:
         """Remove the voiceprints that have expired, and the people of whom nothing is left.
 
         Args:
             before: a time with its zone; now if None.
             actor: who does it, for the events.
+            patient: wait until nobody reads the old state any more, so that no copy is left when this returns.
 
         Returns:
             How many voiceprints were removed.
@@ -229,10 +255,10 @@ class Store(Archive):
                 self._tell(connection, actor, "purge", owner, voiceprints=sorted(gone))
             return len(rows)
 
-        return self._scrubbed(work)
+        return self._scrubbed(work, patient=patient)
 
     def export(self, name: str, *, actor: str = "local") -> dict[str, Any]:
-        """Everything that the gallery knows of one person, as plain JSON: vectors, kept sounds (base64) and events."""
+        """All that is known of one person, as plain JSON: vectors, traces and kept sounds (base64), and events."""
 
         def work(connection: Connection) -> dict[str, Any]:
             owner = self._owner(connection, name)
@@ -245,16 +271,18 @@ class Store(Archive):
                 voiceprint["vector"] = vectors[number].tolist()
                 sound = sounds.get(number)
                 voiceprint["audio_flac"] = None if sound is None else base64.b64encode(sound).decode()
+            traces = self.vault.traces(connection, owner.public_id)
+            told["traces"] = [base64.b64encode(trace).decode() for trace in traces]
             told["events"] = [asdict(event) for event in self.ledger.events(connection, owner.public_id, None)]
             everything: dict[str, Any] = plain(told)
             return everything
 
         return self.database.write(work)
 
-    def _scrubbed(self, work: Callable[[Connection], Result]) -> Result:
+    def _scrubbed(self, work: Callable[[Connection], Result], *, patient: bool = True) -> Result:
         """A change that removes something: when it returns, no copy is left in the file or its log."""
         result = self.database.write(work)
-        self.database.scrub()
+        self.database.scrub(patient=patient)
         return result
 
     def _forget(self, connection: Connection, owner: Owner, gone: dict[int, str]) -> bool:

@@ -1,0 +1,134 @@
+"""Who is enrolled, and what people may ask for: to see, to correct, to take along, to be forgotten. No model is needed.
+
+Knows: the store, the cache files that must forget too. Does not know: models, audio, decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from samevoice.gallery.audit import Event
+from samevoice.gallery.cache import forget
+from samevoice.gallery.crypto import MasterKey
+from samevoice.gallery.indexes import neighbours_of
+from samevoice.gallery.ledger import AuditReport
+from samevoice.gallery.store import Store
+from samevoice.gallery.voiceprints import Person
+
+Result = TypeVar("Result")
+
+
+class People:
+    """The people of a gallery; for several threads and processes at once.
+
+    Attributes:
+        store: where they are.
+
+    Args:
+        place: path of a file, or a URL that starts with postgresql://; by default `$SAMEVOICE_GALLERY`, or a file in
+            the user's data folder.
+        key: the master key; by default found as `keys` says.
+        create: make the gallery, and its key, where there is none.
+        actor: who does what is done, for the record of events.
+
+    Raises:
+        GalleryError: the gallery cannot be opened, or has another key.
+        ConfigError: a setting cannot be honoured.
+    """
+
+    def __init__(
+        self,
+        place: str | Path | None = None,
+        *,
+        key: MasterKey | None = None,
+        create: bool = True,
+        actor: str = "local",
+    ) -> None:
+        """Open the store."""
+        self._actor = actor
+        self.store = Store.open(place, key=key, create=create)
+
+    def people(self, pattern: str | None = None) -> list[Person]:
+        """Who is enrolled, in the order of enrolment; `pattern` as in `Store.people`."""
+        return self.store.people(pattern)
+
+    def person(self, name: str) -> Person:
+        """The person of that name.
+
+        Raises:
+            UnknownPerson: nobody has it.
+        """
+        return self.store.person(name)
+
+    def rename(self, name: str, to: str) -> Person:
+        """Give a person another name; the old one is not kept.
+
+        Raises:
+            UnknownPerson: nobody has the name.
+            GalleryError: somebody else has the new one.
+        """
+        return self.store.rename(name, to, actor=self._actor)
+
+    def undo(self, name: str) -> Person | None:
+        """Take back the last enrolment of a person; None if nothing is left of the person.
+
+        Raises:
+            UnknownPerson: nobody has the name.
+        """
+        return self._forgetting(lambda: self.store.remove_last(name, actor=self._actor))
+
+    def delete(self, name: str) -> None:
+        """Remove a person with the key and all that was sealed under it.
+
+        Raises:
+            UnknownPerson: nobody has the name.
+        """
+        self._forgetting(lambda: self.store.delete(name, actor=self._actor))
+
+    def purge(self, before: datetime | None = None) -> int:
+        """Remove the voiceprints that have expired, now or by a given time; how many they were."""
+        return self._forgetting(lambda: self.store.purge(before, actor=self._actor))
+
+    def export(self, name: str) -> dict[str, Any]:
+        """Everything that is known of one person, as plain JSON.
+
+        Raises:
+            UnknownPerson: nobody has the name.
+        """
+        return self.store.export(name, actor=self._actor)
+
+    def events(self, name: str | None = None, last: int | None = None) -> list[Event]:
+        """What was done, in order; of one person if a name is given, only the newest if `last` is."""
+        return self.store.events(name, last)
+
+    def audit(self) -> AuditReport:
+        """Whether the record of events is as it was written."""
+        return self.store.audit()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        """The gallery, which is closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Where it is; no password, no key."""
+        return f"{type(self).__name__}({self.store.database.where})"
+
+    def _forgetting(self, remove: Callable[[], Result]) -> Result:
+        """Remove something, and leave nothing of it in cache files and the server's index, whatever fails meanwhile."""
+        try:
+            return remove()
+        finally:
+            forget(self.store.near, self.store.template_owners, self.store.index_key)
+            if (neighbours := neighbours_of(self.store, self.store.model())) is not None:
+                neighbours.refresh()
