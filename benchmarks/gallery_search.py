@@ -155,7 +155,7 @@ def on_server(folder: Path, count: int) -> None:
             fill(store, templates)
             engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
             neighbours, index = Neighbours(store, MODEL, engine), Index.of(store, MODEL, cache=None)
-            spent = timed(neighbours.refresh)
+            spent = timed(neighbours.turn_on)
             for breadth in (100, 400):
                 found = neighbours.recall(probes[:FEW], index, TOP, breadth=breadth)
                 name = f"pgvector, HNSW, breadth {breadth}"
