@@ -40,3 +40,13 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
                 stream.close()
             temporary.unlink(missing_ok=True)
             raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk, so that a power cut brings back no older file; Windows has no such call."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

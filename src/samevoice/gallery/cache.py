@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.errors import GalleryError
+from samevoice.files import sync_folder
 from samevoice.gallery.layout import BLOCK, Head, Ids, Moment, Rows, UnusableError, check_of, checks_of, head_of
 from samevoice.gallery.locks import locked
 
@@ -74,7 +75,7 @@ def write(path: Path, key: bytes, head: Head, blocks: Iterable[Rows]) -> None:
             stream.write(replace(head, checks=checks_of(checks)).pack(key))
             _sync(stream)
         temporary.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -237,13 +238,3 @@ def _sync(stream: BinaryIO) -> None:
     """Have what was written on disk."""
     stream.flush()
     os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have a file's new name on disk, so that a crash does not bring back the file before; Windows has no such call."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from samevoice.errors import GalleryError
+from samevoice.files import sync_folder
 from samevoice.gallery.homes import FILE_VARIABLE, FORM, new_text, parsed
 from samevoice.gallery.locks import locked
 
@@ -70,7 +71,7 @@ class InFile:
                 after.callback(_wipe, after.enter_context(path.open("r+b")))
             _write(temporary, texts)
             temporary.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -102,7 +103,7 @@ class InFile:
                 os.link(temporary, self.path)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(folder)  # else a power cut could take the name, after the first voices were sealed
+        sync_folder(folder)  # else a power cut could take the name, after the first voices were sealed
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -136,12 +137,3 @@ def _wipe(stream: BinaryIO) -> None:
     stream.write(bytes(length))
     stream.flush()
     os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
