@@ -521,3 +521,11 @@ def test_who_is_not_patient_leaves_the_log_to_the_next(database: Database) -> No
     database.scrub(patient=False)
     assert not log.stat().st_size
     assert database.read(lambda connection: pragma(connection, "busy_timeout")) == 5000
+
+
+@pytest.mark.parametrize("content", [b"x", b"my shopping list: milk\n", b"x" * 2000])
+def test_a_file_of_something_else_is_not_written_over(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(GalleryError, match="is not a gallery"):
+        Store.open(path, key=KEY)
+    assert path.read_bytes() == content

@@ -110,8 +110,7 @@ def _checked(people: sv.Gallery, name: str, path: str, channel: str) -> tuple[Ad
     """
     coached = people.coach(name, path, channel=channel)
     if not coached.usable:
-        reasons = [one for one in coached.advice if one.refuses]
-        raise EnrolmentRefused(path, tuple(one.sentence for one in reasons), tuple(one.code for one in reasons))
+        coached.refuse()
     return coached.advice
 
 

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
+from typing import NoReturn
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from samevoice.audio.quality import NARROW_BAND_HZ, AudioReport
 from samevoice.audio.resample import SPAN_SECONDS, resample
 from samevoice.audio.waveform import Waveform
 from samevoice.embedder import Model
-from samevoice.errors import NotEnoughSpeech
+from samevoice.errors import EnrolmentRefused, NotEnoughSpeech
 from samevoice.gallery.checks import part_voices, pause_snr
 from samevoice.gallery.names import shown
 from samevoice.gallery.replay import RATE, SAME_SOUND, likeness, trace_of
@@ -111,9 +112,26 @@ class Coached:
         """Whether the recording may be enrolled."""
         return self.embedding is not None and not any(one.refuses for one in self.advice)
 
+    def refuse(self) -> NoReturn:
+        """Say why the recording may not be enrolled.
+
+        Raises:
+            EnrolmentRefused: always.
+        """
+        refuse(self.report.name, [one for one in self.advice if one.refuses])
+
     def __repr__(self) -> str:
         """The recording and the codes; never the trace, which is personal data."""
         return f"Coached({self.report.name!r}, {[one.code for one in self.advice]}, usable={self.usable})"
+
+
+def refuse(recording: str, reasons: Sequence[Advice]) -> NoReturn:
+    """Refuse a recording for some reasons.
+
+    Raises:
+        EnrolmentRefused: always.
+    """
+    raise EnrolmentRefused(recording, tuple(one.sentence for one in reasons), tuple(one.code for one in reasons))
 
 
 def coach(

@@ -15,15 +15,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NoReturn
 
 import soundfile
 
 from samevoice.audio.decode import Source
 from samevoice.embedder import DEFAULT_MODEL, Model, load_model
-from samevoice.errors import ConfigError, EnrolmentRefused, GalleryError, NotEnoughSpeech, UnknownPerson
+from samevoice.errors import ConfigError, GalleryError, NotEnoughSpeech, UnknownPerson
 from samevoice.gallery.cache import cache_file
-from samevoice.gallery.coach import Advice, Coached, Known, coach
+from samevoice.gallery.coach import Advice, Coached, Known, coach, refuse
 from samevoice.gallery.crypto import MasterKey
 from samevoice.gallery.hnsw import Neighbours
 from samevoice.gallery.identification import TOP, Identification, identify, unidentified
@@ -151,7 +150,7 @@ class Gallery(People):
         coached = self.coach(name, audio, channel=channel)
         embedding = coached.embedding
         if embedding is None or not coached.usable:
-            _refuse(coached.report.name, [one for one in coached.advice if one.refuses])
+            coached.refuse()
         report = coached.report
         new = NewVoiceprint(
             embedding=embedding,
@@ -363,7 +362,7 @@ class Gallery(People):
         """
         reason = self._reason_against(voice, template)
         if reason is not None:
-            _refuse(recording, [reason])
+            refuse(recording, [reason])
 
     def _reason_against(self, voice: Embedding | None, template: Template | None) -> Advice | None:
         """Why a voice is not to be added to a template; None if it may be, or there is nothing to compare."""
@@ -389,10 +388,6 @@ def _may_merge(calibration: Calibration | None, source: Template | None, into: T
     else:
         evidence = "nothing can be compared"
     raise GalleryError(f"not merged: {evidence}, which is not enough; if you know that it is one person, use --force")
-
-
-def _refuse(recording: str, reasons: list[Advice]) -> NoReturn:
-    raise EnrolmentRefused(recording, tuple(one.sentence for one in reasons), tuple(one.code for one in reasons))
 
 
 def _embedding(template: Template) -> Embedding:

@@ -75,12 +75,14 @@ def prepare_file(path: Path, create: bool) -> None:
     """Make the file, for its owner only; SQLite gives its log the same permissions.
 
     Raises:
-        GalleryError: it cannot be made, or is not there though it should be.
+        GalleryError: it cannot be made, is not there though it should be, or is certainly something else.
     """
     try:
         if not create and not path.exists():
             raise GalleryError(f"{path}: there is no gallery here yet; enrol somebody first")
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if path.stat().st_size == 1:  # which SQLite takes for empty, and would write over
+            raise GalleryError(f"{path}: is not a gallery; check the path")
     except OSError as error:
         raise GalleryError(
             f"{path}: cannot be opened for writing ({error.strerror}); check that its folder is there and that you "
