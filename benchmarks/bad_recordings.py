@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from samevoice.audio.resample import resample
 from samevoice.audio.waveform import Samples, Waveform
+from samevoice.effects.codecs import round_trip
+from samevoice.effects.noise import add_noise, stretch
+from samevoice.effects.rooms import reverberate
 from samevoice.embedder import Model
 from samevoice.evaluation.stress import crop
 from samevoice.speech.vad import RATE
-from samevoice.training.augment.codecs import round_trip
-from samevoice.training.augment.noise import add_noise, stretch
-from samevoice.training.augment.rooms import reverberate
 
 SEMITONE = 2 ** (1 / 12)
 

@@ -15,12 +15,12 @@ import soxr
 from numpy.typing import NDArray
 
 from samevoice.audio.waveform import Waveform
+from samevoice.effects.channel import coloured
+from samevoice.effects.codecs import round_trip
+from samevoice.effects.noise import add_noise, stretch
+from samevoice.effects.rooms import reverberate
 from samevoice.embedder import Model
 from samevoice.speech.vad import RATE
-from samevoice.training.augment.channel import coloured
-from samevoice.training.augment.codecs import round_trip
-from samevoice.training.augment.noise import add_noise, stretch
-from samevoice.training.augment.rooms import reverberate
 
 
 class Conditions:

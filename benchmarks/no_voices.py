@@ -18,11 +18,11 @@ import soundfile
 import samevoice as sv
 from benchmarks.corpus import data_folder, librispeech
 from samevoice.audio.waveform import Samples
+from samevoice.effects.noise import stretch, synthetic_noise
 from samevoice.models.embedding import Embedding
 from samevoice.scoring.cosine import cosine
 from samevoice.scoring.decision import decide
 from samevoice.speech.vad import RATE
-from samevoice.training.augment.noise import stretch, synthetic_noise
 from samevoice.verification import calibration_of
 
 CLIPS, VOICES, OTHERS = 500, 20, 20

@@ -23,6 +23,9 @@ import samevoice as sv
 from benchmarks.conditions import Conditions
 from benchmarks.corpus import LENGTHS, data_folder, librispeech, speech_pieces
 from samevoice.audio.waveform import Samples
+from samevoice.effects.codecs import round_trip
+from samevoice.effects.noise import add_noise, stretch
+from samevoice.effects.rooms import reverberate
 from samevoice.evaluation.bootstrap import by_speaker, compare_systems
 from samevoice.evaluation.curves import Curve
 from samevoice.evaluation.trials import Trials
@@ -30,9 +33,6 @@ from samevoice.models.embedding import Embedding
 from samevoice.scoring.asnorm import Cohort, as_norm, statistics
 from samevoice.scoring.plda import fit_plda
 from samevoice.speech.vad import RATE, everything
-from samevoice.training.augment.codecs import round_trip
-from samevoice.training.augment.noise import add_noise, stretch
-from samevoice.training.augment.rooms import reverberate
 
 PIECES = 3  # of a speaker
 TAUGHT = 100  # speakers of the train split, beside the development split, for PLDA

@@ -13,6 +13,7 @@
 | `load_model` | a name or file -> `Model`, with `embed` and `embed_many` |
 | `open_recording`, `listen` | what is in a file; where somebody speaks, and the audio doctor's report |
 | `Waveform`, `Segment`, `Timeline`, `Embedding`, `Decision`, `ModelCard` | the values |
+| `timeline` | slices of a recording with speech, level and embedding -> `SliceTable` |
 | `SamevoiceError` and its children | everything that can go wrong |
 
 Names are resolved on first use: importing the package costs a few milliseconds and opens nothing.
@@ -47,6 +48,10 @@ if TYPE_CHECKING:
     from samevoice.scoring.decision import Decision
     from samevoice.speech.listening import Heard, listen
     from samevoice.speech.timeline import Segment, Timeline
+    from samevoice.timelines.grid import Grid
+    from samevoice.timelines.slicing import timeline
+    from samevoice.timelines.table import Slice, SliceTable
+    from samevoice.timelines.voices import Voices
     from samevoice.verification import compare, verify
 
 __version__ = "0.1.0"
@@ -62,6 +67,7 @@ _HOMES = {
     "FingerprintMismatch": "errors",
     "Gallery": "gallery.gallery",
     "GalleryError": "errors",
+    "Grid": "timelines.grid",
     "Heard": "speech.listening",
     "Identification": "gallery.identification",
     "Model": "embedder",
@@ -71,14 +77,18 @@ _HOMES = {
     "Recording": "audio.decode",
     "SamevoiceError": "errors",
     "Segment": "speech.timeline",
+    "Slice": "timelines.table",
+    "SliceTable": "timelines.table",
     "Timeline": "speech.timeline",
     "UnknownPerson": "errors",
+    "Voices": "timelines.voices",
     "Waveform": "audio.waveform",
     "compare": "verification",
     "listen": "speech.listening",
     "load_detector": "embedder",
     "load_model": "embedder",
     "open_recording": "audio.decode",
+    "timeline": "timelines.slicing",
     "verify": "verification",
 }
 
@@ -93,6 +103,7 @@ __all__ = [
     "FingerprintMismatch",
     "Gallery",
     "GalleryError",
+    "Grid",
     "Heard",
     "Identification",
     "Model",
@@ -102,14 +113,18 @@ __all__ = [
     "Recording",
     "SamevoiceError",
     "Segment",
+    "Slice",
+    "SliceTable",
     "Timeline",
     "UnknownPerson",
+    "Voices",
     "Waveform",
     "compare",
     "listen",
     "load_detector",
     "load_model",
     "open_recording",
+    "timeline",
     "verify",
 ]
 

@@ -8,7 +8,7 @@ Knows: recordings that were listened to, front ends, windows. Does not know: net
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ from samevoice.errors import AudioError
 from samevoice.features.frontend import Features, Frontend
 from samevoice.models.card import Window
 from samevoice.speech.listening import Heard
+from samevoice.speech.timeline import Segment, Timeline
+
+EDGE = 1e-6  # seconds: rounding must not cost a span a frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +40,7 @@ class Plan:
 
 def plan_windows(heard: Heard, frontend: Frontend, window: Window) -> Plan:
     """Decide on windows: one of all speech where it fits, else as many as cover it, evenly spread."""
-    centre = (frontend.width - frontend.lead) / 2
-    frames = np.arange(frontend.count(heard.samples))
-    speech = heard.speech.covers((frames * frontend.hop + centre) / frontend.spec.rate)
+    speech = _spoken(heard, frontend)
     total = int(speech.sum())
     if total <= window.frames:
         return Plan(speech, (0,), total)
@@ -73,16 +74,93 @@ def cut_windows(heard: Heard, plan: Plan, frontend: Frontend, *, quality: str, g
         yield frontend.normalise(held[: plan.length])
 
 
+def cut_spans(
+    heard: Heard, spans: Sequence[Segment], frontend: Frontend, *, quality: str, gain: float, most: int
+) -> Iterator[Features]:
+    """The normalised features of the speech in each span, holding no more frames than the longest span has.
+
+    A span has the frames that it would have as a recording of its own, so far as their middle lies inside speech.
+
+    Args:
+        heard: the recording; walked through once more.
+        spans: in the order of their starts; they may overlap.
+        frontend: makes the features.
+        quality: name of the resampling filter.
+        gain: factor on the samples.
+        most: frames of a span that are kept, the first ones.
+
+    Yields:
+        Shape (frames, bands) for each span; no frames where none is speech.
+
+    Raises:
+        AudioError: the recording is no longer what was heard.
+    """
+    speech = _spoken(heard, frontend)
+    stream = _frames(heard, len(speech), frontend, quality, gain)
+    held, offset = np.empty((0, frontend.spec.bands), dtype=np.float32), 0
+    for span in spans:
+        first, last = _inside(span, frontend)
+        last = min(last, len(speech))
+        while offset + len(held) < last:
+            more = next(stream, None)
+            if more is None:
+                raise _changed(heard)
+            passed = min(max(first - offset, 0), len(held))
+            held, offset = np.concatenate([held[passed:], more]), offset + passed
+        chosen = held[max(first - offset, 0) : max(last - offset, 0)][speech[first:last]][:most]
+        yield frontend.normalise(chosen) if len(chosen) else chosen
+
+
+def speech_seconds(speech: Timeline, starts: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How many seconds of speech lie between moments.
+
+    Args:
+        speech: of the recording.
+        starts: seconds, shape (n,).
+        ends: seconds, shape (n,), none before its start.
+
+    Returns:
+        Shape (n,).
+    """
+    edges = np.array([0.0, *(edge for segment in speech for edge in (segment.start, segment.end))])
+    passed = np.array([0.0, *np.repeat(np.cumsum([segment.duration for segment in speech]), 2)])
+    passed[1::2] = passed[:-1:2]  # nothing passes in a pause
+    found: NDArray[np.float64] = np.interp(ends, edges, passed) - np.interp(starts, edges, passed)
+    return found
+
+
+def _inside(span: Segment, frontend: Frontend) -> tuple[int, int]:
+    """First and one-past-last frame of a span."""
+    rate = frontend.spec.rate
+    first = int(np.ceil((span.start - EDGE) * rate / frontend.hop))
+    return max(first, 0), max(first, 0) + frontend.count(round(span.end * rate) - max(first, 0) * frontend.hop)
+
+
+def _spoken(heard: Heard, frontend: Frontend) -> NDArray[np.bool_]:
+    """For each frame of a recording whether its middle lies inside speech."""
+    centre = (frontend.width - frontend.lead) / 2
+    frames = np.arange(frontend.count(heard.samples))
+    return heard.speech.covers((frames * frontend.hop + centre) / frontend.spec.rate)
+
+
 def _speech_frames(
     heard: Heard, speech: NDArray[np.bool_], frontend: Frontend, quality: str, gain: float
 ) -> Iterator[Features]:
     """Features of the frames that are speech, block by block."""
     first = 0
-    for features in frontend.walk(block.samples * np.float32(gain) for block in heard.blocks(quality)):
-        if first + len(features) > len(speech):
-            raise _changed(heard)
+    for features in _frames(heard, len(speech), frontend, quality, gain):
         yield features[speech[first : first + len(features)]]
         first += len(features)
+
+
+def _frames(heard: Heard, count: int, frontend: Frontend, quality: str, gain: float) -> Iterator[Features]:
+    """Features of all frames, block by block, at most as many as there were in the first walk."""
+    given = 0
+    for features in frontend.walk(block.samples * np.float32(gain) for block in heard.blocks(quality)):
+        given += len(features)
+        if given > count:
+            raise _changed(heard)
+        yield features
 
 
 def _changed(heard: Heard) -> AudioError:

@@ -113,9 +113,9 @@ def test_events_are_only_added(statement: str, path: Path, postgres_url: str) ->
 def next_migration(folder: Path, body: str) -> None:
     """Migrations as a later version of samevoice may have them."""
     shutil.copytree(Path(migrations.__file__).parent, folder)
-    (folder / "versions" / "0002_next.py").write_text(
+    (folder / "versions" / "0003_next.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n"
-        f"revision = '0002'\ndown_revision = '0001'\n\ndef upgrade():\n    {body}\n"
+        f"revision = '0003'\ndown_revision = '0002'\n\ndef upgrade():\n    {body}\n"
     )
 
 
@@ -133,12 +133,12 @@ def test_an_older_gallery_is_brought_up_to_date_whole_or_not_at_all(
     add_column = "op.add_column('people', sa.Column('nick', sa.Text))"
     next_migration(tmp_path / "bad", f"{add_column}; op.execute('SELECT nothing FROM nowhere')")  # noqa: S608
     next_migration(tmp_path / "good", add_column)
-    monkeypatch.setattr(module, "REVISION", "0002")
+    monkeypatch.setattr(module, "REVISION", "0003")
     monkeypatch.setattr(module, "MIGRATIONS", str(tmp_path / "bad"))
     with pytest.raises(GalleryError):
         Database.open(place)
     with monkeypatch.context() as old:
-        old.setattr(module, "REVISION", "0001")
+        old.setattr(module, "REVISION", "0002")
         with Store.open(place, key=KEY) as store:
             assert "nick" not in store.database.read(columns)
             assert [person.name for person in store.people()] == ["Ada"]

@@ -199,7 +199,7 @@ def test_check_tells_telephone_speech(tmp_path: Path) -> None:
 def test_models_list_and_info_name_licences() -> None:
     listed = samevoice("models", "list")
     assert listed.returncode == 0
-    for name in ("campplus", "silero", "ge2e"):
+    for name in ("campplus", "silero", "segmentation", "ge2e"):
         assert name in listed.stdout
     info = json.loads(samevoice("models", "info", "campplus", "--json").stdout)
     assert info["licences"]["weights"].startswith("Apache-2.0")

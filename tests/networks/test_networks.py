@@ -23,10 +23,12 @@ NAMES = [
 
 def test_the_networks_are_those_of_the_list() -> None:
     assert list(NETWORKS) == NAMES
-    assert list(ZOO) == ["silero", "ge2e"]
+    assert list(ZOO) == ["silero", "segmentation", "ge2e"]
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("silero", 243_585), ("ge2e", 1_423_616)])
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("silero", 243_585), ("segmentation", 1_473_265), ("ge2e", 1_423_616)]
+)
 def test_the_zoo_has_the_published_sizes(name: str, parameters: int) -> None:
     assert make.trainable(build(name)) == parameters
 

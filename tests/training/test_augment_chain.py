@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samevoice.audio.waveform import Samples, Waveform
-from samevoice.errors import AudioError, ConfigError, DataError
-from samevoice.training.augment import Augmenter, augment_options, load_sounds
+from samevoice.effects.codecs import CODECS, available
+from samevoice.errors import ConfigError
+from samevoice.training.augment import Augmenter, augment_options
+from samevoice.training.augment.options import CODEC_NAMES
 
 RATE = 16_000
 STEPS: dict[str, dict[str, Any]] = {
@@ -160,26 +161,20 @@ def test_options_that_cannot_be_honoured_are_named(table: dict[str, Any], messag
         augment_options(table)
 
 
-def test_sounds_are_loaded_in_order_at_the_rate_asked_for(tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    high, low = (np.sin(2 * np.pi * 440 * np.arange(rate) / rate) for rate in (32_000, RATE))
-    soundfile.write(tmp_path / "b.wav", np.stack([high, 0 * high], axis=1), 32_000)
-    soundfile.write(tmp_path / "deep" / "c.FLAC", low[:500], RATE, format="FLAC")
-    soundfile.write(tmp_path / "a.wav", low, RATE)
-    (tmp_path / "readme.txt").write_text("no sound")
-    first, second, third = load_sounds(tmp_path, RATE)
-    assert (len(first), len(second), len(third)) == (RATE, RATE, 500)
-    np.testing.assert_allclose(first, low, atol=1e-3)
-    np.testing.assert_allclose(second[100:-100], 0.5 * low[100:-100], atol=1e-3)  # the mean of its channels
+def test_the_options_name_the_codecs_that_there_are() -> None:
+    assert tuple(CODECS) == CODEC_NAMES
 
 
-def test_folders_without_sound_are_refused(tmp_path: Path) -> None:
-    for folder in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(DataError, match="holds no recordings; give a folder"):
-            load_sounds(folder, RATE)
-    soundfile.write(tmp_path / "quiet.wav", np.zeros(99), RATE)
-    with pytest.raises(DataError, match=r"quiet\.wav: holds only silence; remove it"):
-        load_sounds(tmp_path, RATE)
-    (tmp_path / "broken.wav").write_bytes(b"RIFF")
-    with pytest.raises(AudioError, match=r"broken\.wav"):
-        load_sounds(tmp_path, RATE)
+def test_a_codec_that_is_not_there_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)  # as if PyAV were not installed
+    available.cache_clear()
+    try:
+        assert not {"amr", "aac"} & set(available())
+        assert "mp3" in available()
+        with pytest.raises(ConfigError, match=r"names: 'amr' does not work here: .*PyAV.*leave it out"):
+            Augmenter(augment_options({"codec": {"names": ["mp3", "amr"]}}), 16_000)
+        monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+        with pytest.raises(ConfigError, match=r"needs PyAV; pip install 'samevoice\[media\]', or leave it out"):
+            Augmenter(augment_options({"codec": {"names": ["amr"]}}), 16_000)
+    finally:
+        available.cache_clear()

@@ -14,8 +14,8 @@ from trainmakers import FRONTENDS, RATE, crops_of, flac, frontend, listed, ramp,
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.pieces import Piece
 from samevoice.corpora.sounds import Sounds
+from samevoice.effects.speed import change_speed
 from samevoice.errors import AudioError
-from samevoice.training.augment.speed import change_speed
 from samevoice.training.crops import Crops, samples_for
 from samevoice.training.items import Item, items_of
 from samevoice.training.recipe import Crop, Data

@@ -14,11 +14,11 @@ from runmakers import DISTIL, parted, recipe, rows_of, run, voices
 from samevoice.audio.waveform import Waveform
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.sounds import Sounds
+from samevoice.effects.speed import change_speed
 from samevoice.embedder import Model
 from samevoice.models.encoder import write_model
 from samevoice.speech.vad import everything
 from samevoice.training import teaching
-from samevoice.training.augment.speed import change_speed
 from samevoice.training.items import Item, items_of
 from samevoice.training.recipe import Data
 from samevoice.training.teaching import teacher_answers

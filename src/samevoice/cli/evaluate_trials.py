@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from samevoice.audio.waveform import Samples
 from samevoice.cli.console import out, print_json, progress_bar, warn
 from samevoice.cli.outputs import require_page
 from samevoice.corpora.storage import load_manifest
 from samevoice.embedder import load_model
 from samevoice.evaluation.breakdown import break_down, labels_of
-from samevoice.evaluation.stress import Change, stress
+from samevoice.evaluation.conditions import conditions
+from samevoice.evaluation.stress import stress
 from samevoice.evaluation.triallist import read_trials, speaker_of
 from samevoice.evaluation.trialpage import write_page
 from samevoice.evaluation.trialreport import TrialReport
 from samevoice.evaluation.trialrun import embed_all, find_recordings, measure, noise_of, require_two_files, score
-from samevoice.training.augment.channel import TELEPHONE_HZ, band_limited
-from samevoice.training.augment.codecs import advice, available, round_trip
-from samevoice.training.augment.noise import add_noise, synthetic_noise
-from samevoice.training.augment.rooms import reverberate, synthetic_response
 from samevoice.verification import calibration_of
 
-SNR_DB = (20, 10, 0)
-TILT = 1.0  # pink noise
-RT60, DIRECT_DB = 0.6, 0.0  # a living room, two metres from the microphone
-CODECS = ("mp3", "opus")
 TOLD = 5  # of many errors
 
 
@@ -101,25 +90,3 @@ def evaluate_trials(
         print_json(found.to_json())
     else:
         out.print(str(found), markup=False)
-
-
-def conditions() -> tuple[dict[str, Change], dict[str, str]]:
-    """What can be done to the sound here, by name, and what to do about the rest."""
-    works = available()
-    changes: dict[str, Change] = {f"noise at {snr} dB": partial(_noisy, snr) for snr in SNR_DB}
-    changes["room"] = lambda samples, rate, random: reverberate(
-        samples, synthetic_response(rate, RT60, DIRECT_DB, random)
-    )
-    changes["telephone band"] = lambda samples, rate, _: band_limited(samples, rate, *TELEPHONE_HZ)
-    changes.update({name: partial(_coded, name) for name in CODECS if name in works})
-    return changes, {name: advice(name) for name in CODECS if name not in works}
-
-
-def _noisy(snr: float, samples: Samples, rate: int, random: np.random.Generator) -> Samples:
-    """With pink noise."""
-    return add_noise(samples, synthetic_noise(len(samples), rate, TILT, random), snr)
-
-
-def _coded(name: str, samples: Samples, rate: int, _: np.random.Generator) -> Samples:
-    """Through a codec."""
-    return round_trip(samples, rate, name)

@@ -32,6 +32,10 @@ from samevoice.cli import (
     models,
     networks,
     people,
+    recordings,
+    score_diarization,
+    simulate,
+    timeline,
     train,
     verify,
 )
@@ -52,6 +56,10 @@ app.command("enrol")(enrol.enrol)
 app.command("identify")(identify.identify)
 app.add_typer(people.app, name="people")
 app.add_typer(gallery.app, name="gallery")
+app.command("timeline")(timeline.timeline)
+app.add_typer(recordings.app, name="recordings")
+app.command("score-diarization")(score_diarization.score_diarization)
+app.command("simulate")(simulate.simulate)
 app.command("compare")(compare.compare)
 app.command("embed")(embed.embed)
 app.command("check")(check.check)

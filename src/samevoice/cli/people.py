@@ -1,4 +1,4 @@
-"""`samevoice people`: who is enrolled; to see it, to correct it, to take it along, to be forgotten."""
+"""`samevoice people`: who is enrolled or was heard; to see it, to correct it, to take it along, to be forgotten."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Who is enrolled: see, rename, merge, take back, export, delete, and check the record of events.",
+    help="Who is enrolled or was heard: see, rename, merge, take back, export, delete, check the record of events.",
 )
 
 
@@ -32,12 +32,19 @@ def list_people(
     pattern: Annotated[
         str | None, typer.Argument(metavar="PATTERN", help="Part of a name, or one with * and ?.")
     ] = None,
+    strangers: Annotated[
+        bool | None,
+        typer.Option(
+            "--strangers/--enrolled", help="Only people who were heard, or only those enrolled.", show_default=False
+        ),
+    ] = None,
     gallery: GalleryOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List the people enrolled."""
+    """List the people enrolled, and those remembered from recordings."""
     with _gallery(gallery) as opened:
         people = opened.people(pattern)
+    people = [one for one in people if strangers is None or strangers is (one.stranger is not None)]
     if json:
         print_json([person.to_json() for person in people])
         return
@@ -48,15 +55,20 @@ def list_people(
 
 @app.command("show")
 def show(name: NameArgument, gallery: GalleryOption = None, json: JsonOption = False) -> None:
-    """Show a person's voiceprints and what was done with them."""
+    """Show a person's voiceprints, where the person was heard, and what was done with them."""
     with _gallery(gallery) as opened:
-        person, events = opened.person(name), opened.events(name)
+        person, events, heard = opened.person(name), opened.events(name), opened.recordings(name)
     if json:
-        print_json({**person.to_json(), "events": [event.to_json() for event in events]})
+        recordings = [{"id": one.id, "label": one.label, "at": one.at.isoformat()} for one in heard]
+        print_json({**person.to_json(), "recordings": recordings, "events": [event.to_json() for event in events]})
         return
     out.print(_line(person), style="bold", markup=False)
     for one in person.voiceprints:
         out.print(f"  {_facts(one)}", markup=False)
+    for recording in heard:
+        out.print(
+            f"  {recording.at:%Y-%m-%d %H:%M} UTC  in recording {recording.id}, {shown(recording.label)}", markup=False
+        )
     for event in events:
         out.print(f"  {event.at:%Y-%m-%d %H:%M} UTC  {event.action} by {shown(event.actor)}", markup=False)
 
@@ -67,10 +79,17 @@ def rename(
     to: Annotated[str, typer.Argument(metavar="NEW", help="The new name; the old one is not kept.")],
     gallery: GalleryOption = None,
 ) -> None:
-    """Give a person another name."""
+    """Give a person another name, which all recordings then show.
+
+    A stranger who is named is still not enrolled: known in recordings, never let in.
+
+    Example: samevoice people rename unknown-17 Grace
+    """
     with _gallery(gallery) as opened:
         person = opened.rename(name, to)
     out.print(f"Now {shown(person.name)}.", markup=False)
+    if person.stranger is not None:
+        err.print("Heard, not enrolled; for logins too, run: samevoice enrol NAME FILE", style="dim", markup=False)
 
 
 @app.command("merge")
@@ -84,6 +103,8 @@ def merge(
     model: GalleryModelOption = None,
 ) -> None:
     """Make two entries of one person one; the voices must be as alike as those of an added recording.
+
+    All recordings then show the one name. Somebody enrolled gets no voiceprint of a stranger, only the history.
 
     samevoice people undo takes back what came by it.
     """
@@ -197,8 +218,9 @@ def _line(person: Person) -> str:
     """A person on one line."""
     count = len(person.voiceprints)
     seconds = sum(one.seconds for one in person.voiceprints)
-    again = ", to be enrolled again" if person.needs_enrolment else ""
-    return f"{shown(person.name)}  ({count} voiceprint{'s' * (count != 1)}, {seconds:.1f} s of speech{again})"
+    note = ", to be enrolled again" if person.needs_enrolment else ""
+    note = note if person.stranger is None else ", heard, not enrolled"
+    return f"{shown(person.name)}  ({count} voiceprint{'s' * (count != 1)}, {seconds:.1f} s of speech{note})"
 
 
 def _facts(one: Voiceprint) -> str:

@@ -17,6 +17,7 @@ from torch import nn
 
 from samevoice.errors import ModelError
 from samevoice.networks.embedding import EmbeddingNetwork
+from samevoice.networks.pyannet import PyanNet
 from samevoice.networks.silero import Silero
 
 OPSET = 17
@@ -44,15 +45,23 @@ SILERO = Signature(
     {"windows": {0: "windows"}, "probabilities": {0: "windows"}},
 )
 
+PYANNET = Signature(
+    {"samples": (2, 16_000)},
+    ("log_probabilities",),
+    {"samples": {0: "batch", 1: "samples"}, "log_probabilities": {0: "batch", 1: "frames"}},
+)
+
 
 def signature_of(network: nn.Module) -> Signature:
     """What a network takes and gives.
 
     Raises:
-        ModelError: it is neither a speaker-embedding network nor Silero.
+        ModelError: it is neither a speaker-embedding network, nor Silero or PyanNet.
     """
     if isinstance(network, Silero):
         return SILERO
+    if isinstance(network, PyanNet):
+        return PYANNET
     if not isinstance(network, EmbeddingNetwork):
         raise ModelError(f"{type(network).__name__} is not an EmbeddingNetwork; give one of samevoice.networks")
     free = {0: "batch"} if network.frames else {0: "batch", 1: "frames"}

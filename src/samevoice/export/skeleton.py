@@ -22,7 +22,7 @@ from samevoice.export.graph import trace
 from samevoice.models.onnxfile import fill
 from samevoice.networks import build
 
-SKELETONS = ("campplus", "silero", "ge2e")
+SKELETONS = ("campplus", "silero", "segmentation", "ge2e")
 
 
 def skeleton(name: str) -> bytes:

@@ -16,19 +16,27 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 from sqlalchemy import Connection, Select, select
 
-from samevoice.gallery import register
+from samevoice.gallery import history, register
 from samevoice.gallery.audit import Event
 from samevoice.gallery.crypto import MasterKey
 from samevoice.gallery.database import Database
 from samevoice.gallery.failures import DamagedError
 from samevoice.gallery.founding import model_of
+from samevoice.gallery.history import Recording
 from samevoice.gallery.layout import Moment, key_of
 from samevoice.gallery.ledger import AuditReport, Ledger
 from samevoice.gallery.names import checked_name
 from samevoice.gallery.owners import Owner
-from samevoice.gallery.records import CHANGES, REMOVALS, CounterRecord, TemplateRecord, VoiceprintRecord
+from samevoice.gallery.records import (
+    CHANGES,
+    REMOVALS,
+    CounterRecord,
+    PersonRecord,
+    TemplateRecord,
+    VoiceprintRecord,
+)
 from samevoice.gallery.register import Size
-from samevoice.gallery.vault import Vault
+from samevoice.gallery.vault import Vault, is_stranger
 from samevoice.gallery.voiceprints import Person, Template, Templates, checked_note
 from samevoice.models.embedding import Embedding
 
@@ -86,7 +94,7 @@ class Archive:
         return f"{type(self).__name__}({self.database.where})"
 
     def people(self, pattern: str | None = None) -> list[Person]:
-        """Who is enrolled, in the order of enrolment.
+        """Who is enrolled or was remembered, in the order in which they came.
 
         Args:
             pattern: part of a name, or a whole one in which * stands for any signs and ? for one; None for all.
@@ -106,15 +114,15 @@ class Archive:
 
         return self.database.read(work)
 
-    def owners(self, model: str, ids: Sequence[int]) -> dict[int, tuple[str, str, float]]:
+    def owners(self, model: str, ids: Sequence[int], *, strangers: bool = False) -> dict[int, tuple[str, str, float]]:
         """Public id, name and seconds of speech of templates by the numbers of people; those gone are left out."""
-        return self.database.read(lambda connection: self.vault.owners(connection, model, ids))
+        return self.database.read(lambda connection: self.vault.owners(connection, model, ids, strangers=strangers))
 
     def template(self, name: str, model: str) -> Template | None:
         """A person's template; None if nothing of the person was enrolled with that model, or all has expired."""
         return self._of(name, lambda connection, owner: self.vault.template(connection, owner, model))
 
-    def templates(self, model: str, *, since: int = 0) -> Iterator[Templates]:
+    def templates(self, model: str, *, since: int = 0, strangers: bool = False) -> Iterator[Templates]:
         """The templates of a model in batches of up to 10,000, in the order in which they were written.
 
         Each batch is one state of the gallery; what is written meanwhile comes too, once more if it came before.
@@ -122,15 +130,20 @@ class Archive:
         Args:
             model: fingerprint.
             since: only what was written after the count of changes (see `counters`) was this.
+            strangers: those of people who were heard, not of those enrolled.
         """
         after = (int(since), LAST)
-        while batch := self.database.read(partial(self.vault.templates, model=model, after=after, most=BATCH)):
+        some = partial(self.vault.templates, model=model, most=BATCH, strangers=strangers)
+        while batch := self.database.read(partial(some, after=after)):
             templates, after = batch
             yield templates
 
-    def template_ids(self, model: str) -> NDArray[np.int64]:
-        """Numbers of the people who have a template of a model, ascending, int64 (n,)."""
-        return self._numbers(select(TemplateRecord.person_id).where(TemplateRecord.model == model))
+    def template_ids(self, model: str, *, strangers: bool = False) -> NDArray[np.int64]:
+        """Numbers of the people enrolled, or of the strangers, with a template of a model; ascending, int64 (n,)."""
+        wanted = select(TemplateRecord.person_id).join(PersonRecord, PersonRecord.id == TemplateRecord.person_id)
+        return self._numbers(
+            wanted.where(TemplateRecord.model == model, is_stranger() if strangers else ~is_stranger())
+        )
 
     def template_owners(self) -> NDArray[np.int64]:
         """Numbers of the people who have a template of any model, ascending, int64 (n,)."""
@@ -141,11 +154,11 @@ class Archive:
 
         While the second stays the same, all that is new has numbers after those that were there before.
         """
-        return self.database.read(_counters)
+        return self.database.read(counters)
 
     def moment(self) -> Moment:
         """How far the gallery has come, as an index must know it."""
-        return self.database.read(lambda connection: Moment(*_counters(connection), *self.ledger.newest(connection)))
+        return self.database.read(lambda connection: Moment(*counters(connection), *self.ledger.newest(connection)))
 
     def has_been_at(self, moment: Moment) -> bool:
         """Whether the gallery was at a moment once; not if an older copy of it was put back since."""
@@ -164,6 +177,22 @@ class Archive:
     def recording(self, number: int) -> bytes | None:
         """The kept sound of a voiceprint, as a FLAC file; None if it was not kept, or is gone."""
         return self.database.read(lambda connection: self.vault.recording(connection, number))
+
+    def heard(self, name: str | None = None) -> list[Recording]:
+        """The recordings that were remembered, or those in which a person was heard; without turns."""
+
+        def work(connection: Connection) -> list[Recording]:
+            return history.overview(connection, None if name is None else self._owner(connection, name).id)
+
+        return self.database.read(work)
+
+    def heard_recording(self, number: int) -> Recording:
+        """One of them, with all turns.
+
+        Raises:
+            GalleryError: there is none of that number.
+        """
+        return self.database.read(lambda connection: history.recording(connection, self.vault, number))
 
     def has_expired(self) -> bool:
         """Whether there is anything to `purge`."""
@@ -211,7 +240,7 @@ class Archive:
         return owner
 
 
-def _counters(connection: Connection) -> tuple[int, int]:
+def counters(connection: Connection) -> tuple[int, int]:
     """Changes and removals."""
     rows = connection.execute(select(CounterRecord.name, CounterRecord.value))
     values = {row.name: row.value for row in rows}

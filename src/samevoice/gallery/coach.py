@@ -78,12 +78,14 @@ class Known:
         score: cosine of the new embedding with the person's template.
         seconds: of speech behind the template.
         traces: of the sounds that the person was enrolled with, by `trace_of`.
+        heard: in recordings only, and not enrolled.
     """
 
     name: str
     score: float
     seconds: float
     traces: Sequence[bytes] = ()
+    heard: bool = False
 
 
 Lookup = Callable[[Embedding], Iterable[Known]]
@@ -269,5 +271,7 @@ def _known_voice(
     # Each of many strangers is another chance to sound alike, so the evidence must outweigh their number.
     if nearest.score >= max(strict, calibration.crossing(SAME_LLR + math.log(people), seconds)):
         evidence = odds(calibration.llr(nearest.score, seconds))
-        what = f"it sounds like {shown(nearest.name)}, who is enrolled already (evidence {evidence})"
-        yield Advice("alike", False, f"{what}; if it is the same person, add the recording there instead")
+        what = f"it sounds like {shown(nearest.name)}, who "
+        what += f"{'was heard in recordings' if nearest.heard else 'is enrolled already'} (evidence {evidence})"
+        then = "merge the two" if nearest.heard else "add the recording there instead"
+        yield Advice("alike", False, f"{what}; if it is the same person, {then}")

@@ -13,36 +13,28 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property, partial
-from pathlib import Path
+from functools import partial
 
 import soundfile
 
 from samevoice.audio.decode import Source
-from samevoice.embedder import DEFAULT_MODEL, Model, load_model
+from samevoice.embedder import Model
 from samevoice.errors import ConfigError, GalleryError, NotEnoughSpeech, UnknownPerson
-from samevoice.gallery.cache import cache_file
 from samevoice.gallery.coach import Advice, Coached, Known, coach, refuse
-from samevoice.gallery.crypto import MasterKey
-from samevoice.gallery.hnsw import Neighbours
+from samevoice.gallery.hearing import Hearing
 from samevoice.gallery.identification import TOP, Identification, identify, unidentified
-from samevoice.gallery.indexes import index_of
 from samevoice.gallery.migrate import Migration, Tell, migrate
 from samevoice.gallery.names import checked_name, name_key, shown
-from samevoice.gallery.people import People
-from samevoice.gallery.rules import DEFAULT_FPIR, Rules, required
-from samevoice.gallery.search import Index
-from samevoice.gallery.sequential import Matches, identify_early
+from samevoice.gallery.rules import DEFAULT_FPIR
+from samevoice.gallery.sequential import identify_early
 from samevoice.gallery.updating import may_update, update_bar
 from samevoice.gallery.voiceprints import NewVoiceprint, Person, Template, checked_note
-from samevoice.models import zoo
 from samevoice.models.embedding import Embedding
 from samevoice.scoring.calibration import Calibration
 from samevoice.scoring.cosine import cosine
 from samevoice.scoring.decision import DEFAULT_PRIOR, Decision, odds
 from samevoice.verification import calibration_of, judge, label
 
-COMPARED = 50  # people whose cosines decide; of all others it is known that they are less alike
 LOOKED_AT = 5  # people whose recordings are compared with a new one
 
 
@@ -59,7 +51,7 @@ class Enrolment:
     advice: tuple[Advice, ...]
 
 
-class Gallery(People):
+class Gallery(Hearing):
     """People and their voiceprints, made with one model; for several threads and processes at once.
 
     The model is opened when it is first needed: what `People` does works without it.
@@ -77,42 +69,6 @@ class Gallery(People):
         GalleryError: the gallery cannot be opened, or has another key.
         ConfigError: a setting cannot be honoured.
     """
-
-    def __init__(
-        self,
-        place: str | Path | None = None,
-        *,
-        model: Model | str | Path | None = None,
-        threads: int | None = None,
-        key: MasterKey | None = None,
-        create: bool = True,
-        actor: str = "local",
-    ) -> None:
-        """Open the store; the model waits."""
-        super().__init__(place, key=key, create=create, actor=actor)
-        self._model = model
-        self._threads = threads
-
-    @cached_property
-    def model(self) -> Model:
-        """The model that makes the voiceprints; a gallery without any takes the one of the first enrolment.
-
-        Raises:
-            ModelError: it is missing or damaged.
-            FingerprintMismatch: the voiceprints of this gallery were made with another one.
-        """
-        chosen = self._model
-        if chosen is None:
-            name, _, _ = (self.store.model() or DEFAULT_MODEL).partition("@")
-            chosen = name if name in zoo.names() else DEFAULT_MODEL  # which is then refused, with advice
-        model = chosen if isinstance(chosen, Model) else load_model(chosen, self._threads)
-        self._require(model)
-        return model
-
-    @cached_property
-    def _index(self) -> Index | Neighbours:
-        fingerprint = self.model.card.fingerprint
-        return index_of(self.store, fingerprint, cache_file(self.store.near, fingerprint))
 
     def enrol(
         self,
@@ -166,6 +122,7 @@ class Gallery(People):
         self.store.require_model(embedding.model)
         check = partial(self._may_add, report.name, embedding)
         person = self.store.add(name, new, actor=self._actor, again=again, check=check)
+        self._strangers.refresh()  # whoever was one leaves the cache too
         return Enrolment(person, coached.advice)
 
     def coach(self, name: str, audio: Source, *, channel: str = "") -> Coached:
@@ -177,6 +134,7 @@ class Gallery(People):
         """
         name = checked_name(name)
         self._refresh()
+        self._strangers.refresh()
         coached = coach(
             audio,
             self.model,
@@ -202,7 +160,7 @@ class Gallery(People):
         prior: float = DEFAULT_PRIOR,
         sequential: bool = False,
     ) -> Identification:
-        """Who of the people enrolled speaks, or nobody of them?
+        """Who of the people enrolled speaks, or nobody of them? Strangers do not count, see `recognise`.
 
         Args:
             audio: as in `enrol`.
@@ -218,7 +176,7 @@ class Gallery(People):
         if top < 1:
             raise ConfigError(f"{top} candidates cannot be named; ask for 1 or more")
         model = self.model
-        rules = Rules(required(calibration_of(model), model.card.name), model.card.fingerprint, fpir, prior)
+        rules = self._rules(fpir, prior)
         self._refresh()
         name = label(audio, "recording")
         try:
@@ -252,7 +210,8 @@ class Gallery(People):
 
         Raises:
             UnknownPerson: nobody has that name.
-            GalleryError: the person must be enrolled again, since all voiceprints expired or the model changed.
+            GalleryError: the person must be enrolled, since all voiceprints expired, the model changed, or the person
+                was only heard.
             AudioError: the recording cannot be read.
             ConfigError: an option cannot be honoured.
         """
@@ -261,6 +220,8 @@ class Gallery(People):
         if template is None:
             self._require(self.model)
             raise GalleryError(f"{shown(name)} has no voiceprint of this model; enrol this person again")
+        if template.stranger is not None:
+            raise GalleryError(f"{shown(name)} was heard in recordings and never enrolled; enrol this person first")
         try:
             voice: Embedding | NotEnoughSpeech = self.model.embed(audio, name=label(audio, "recording"))
         except NotEnoughSpeech as error:
@@ -276,7 +237,9 @@ class Gallery(People):
         )
 
     def merge(self, source: str, into: str, *, force: bool = False) -> Person:
-        """Give all voiceprints of one person to another, and remove the one.
+        """Give all voiceprints of one person to another, and the history, and remove the one.
+
+        A stranger gives an enrolled person the history only, so that no login is compared with what was only heard.
 
         Args:
             source: whose they are.
@@ -285,7 +248,8 @@ class Gallery(People):
 
         Raises:
             UnknownPerson: nobody has one of the names.
-            GalleryError: both are one entry already, or the voices are not as alike as an added one must be.
+            GalleryError: both are one entry already, the voices are not as alike as an added one must be, or an
+                enrolled person would become part of a stranger.
         """
         check = None if force else partial(_may_merge, calibration_of(self.model))
         return self._forgetting(lambda: self.store.merge(source, into, actor=self._actor, check=check))
@@ -301,46 +265,9 @@ class Gallery(People):
         """
         found = self._forgetting(lambda: migrate(self.store, model, actor=self._actor, progress=progress))
         self._model = model
-        for known in ("model", "_index"):  # which are made anew when they are needed
+        for known in ("model", "_index", "_strangers"):  # which are made anew when they are needed
             self.__dict__.pop(known, None)
         return found
-
-    def _refresh(self) -> None:
-        """See what other processes did, and what has expired.
-
-        Raises:
-            FingerprintMismatch: one of them gave the gallery another model.
-        """
-        self._expire()
-        self._index.refresh()
-        self._require(self.model)
-
-    def _require(self, model: Model) -> None:
-        """Refuse a model that the voiceprints were not made with; where there are none yet, none is chosen by that.
-
-        Raises:
-            FingerprintMismatch: it is another.
-        """
-        if self.store.model() is not None:
-            self.store.require_model(model.card.fingerprint)
-
-    def _expire(self) -> None:
-        """Forget what has expired before anything is compared with it."""
-        if self.store.has_expired():  # nobody who asks need wait until the log is empty; the next change sees to that
-            self._forgetting(lambda: self.store.purge(actor=self._actor, patient=False))
-
-    def _matches(self, voice: Embedding) -> Matches:
-        """The people most like a voice."""
-        found = self._index.match(voice.vector, COMPARED) if len(self._index) else []
-        if not found:  # nobody is there, unless the model was just changed
-            self._require(self.model)
-        people = max(len(self._index), len(found)) if found else 0
-        return Matches(
-            scores=[one.score for one in found],
-            names=[one.name for one in found],
-            lengths=[one.seconds for one in found],
-            people=people,
-        )
 
     def _alike(self, person: str, voice: Embedding) -> Iterator[Known]:
         """Those who sound most like a voice, with the traces of what they were enrolled with.
@@ -350,9 +277,11 @@ class Gallery(People):
             voice: of the recording.
         """
         key = name_key(person)
-        for one in self._index.match(voice.vector, LOOKED_AT) if len(self._index) else []:
+        for one in self._nearest(self._index, voice)[:LOOKED_AT]:
             name = person if name_key(one.name) == key else one.name
             yield Known(name, one.score, one.seconds, self.store.traces(one.person))
+        for one in self._nearest(self._strangers, voice)[:LOOKED_AT]:
+            yield Known(person if name_key(one.name) == key else one.name, one.score, one.seconds, heard=True)
 
     def _may_add(self, recording: str, voice: Embedding, template: Template | None) -> None:
         """Refuse a voice that is not surely the person's.

@@ -123,6 +123,7 @@ def identify(
     people: int,
     top: int = TOP,
     warnings: tuple[str, ...] = (),
+    called: str = "enrolled",
 ) -> Identification:
     """Turn the cosines of a probe with the people enrolled into a verdict.
 
@@ -140,6 +141,7 @@ def identify(
         people: how many are enrolled, at least n; n = 0 only where nobody is.
         top: how many candidates to name, at least 1.
         warnings: to put on record.
+        called: what the reason says of the people: "enrolled", or what else they have in common.
 
     Raises:
         ConfigError: the calibration's rates are too few to extrapolate, or `top` is below 1.
@@ -149,7 +151,7 @@ def identify(
     if top < 1:
         raise ConfigError(f"{top} candidates cannot be named; ask for at least 1")
     if not people:
-        return unidentified("nobody is enrolled", seconds, rules, people=0, warnings=warnings)
+        return unidentified(f"nobody is {called}", seconds, rules, people=0, warnings=warnings)
     calibration = rules.calibration
     shorter = np.minimum(spoken, seconds)
     unlimited = replace(calibration, max_llr=MAX_LLR)  # between people; what is claimed at last is limited below
@@ -196,7 +198,7 @@ def identify(
         warnings=warnings,
         more_speech=_more_speech(rules, people, seconds, float(spoken[order[0]])) if verdict == "unsure" else None,
     )
-    return replace(found, reason=_reason(found))
+    return replace(found, reason=_reason(found, called))
 
 
 def unidentified(
@@ -247,19 +249,19 @@ def _more_speech(rules: Rules, people: int, seconds: float, template: float) -> 
     return max(enough - seconds, LEAST_MORE)
 
 
-def _reason(found: Identification) -> str:
+def _reason(found: Identification, called: str) -> str:
     """Why this verdict, in words."""
     strangers = f"{100 * found.fpir:g} % of strangers would pass"
     about = f"about {strangers}, extrapolated from {found.impostor_pairs:,} pairs of speakers"
     best = found.candidates[0]
     if found.verdict == "known":
-        others = {1: "", 2: "the other person enrolled and "}.get(
-            found.people, f"the other {found.people - 1:,} people enrolled and "
+        others = {1: "", 2: f"the other person {called} and "}.get(
+            found.people, f"the other {found.people - 1:,} people {called} and "
         )
         kept = about if found.extrapolated else f"at most {strangers}"
         return f"the odds are {_odds(found.probability)} against {others}strangers; {kept}"
     if found.verdict == "unknown":
-        no = f"none of the {found.people:,} people enrolled speaks"
+        no = f"none of the {found.people:,} people {called} speaks"
         no = no if found.people > 1 else f"{shown(best.name)} does not speak"
         return f"the odds are {_odds(found.nobody)} that {no}"
     second = found.candidates[1] if len(found.candidates) > 1 else None
@@ -271,7 +273,7 @@ def _reason(found: Identification) -> str:
         weak = f"perhaps {_likely(best)}, which is not enough"
     else:
         weak = (
-            f"nobody is likely, but with {_percent(1 - found.nobody)} it is one of the {found.people:,} people enrolled"
+            f"nobody is likely, but with {_percent(1 - found.nobody)} it is one of the {found.people:,} people {called}"
         )
     if found.threshold is None:
         return f"{weak}; at this tolerated rate and prior no recording of this length is enough"

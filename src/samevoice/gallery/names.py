@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import heapq
+import re
 import unicodedata
 from collections.abc import Iterable
 from itertools import pairwise
@@ -55,6 +56,17 @@ def checked_name(text: str) -> str:
     if not any(map(_visible, text)):
         raise GalleryError("a person's name holds nothing that can be seen; give at least one letter")
     return text
+
+
+def stranger_name(number: int) -> str:
+    """What somebody is called who was heard and whom nobody has named yet: "unknown-17"."""
+    return f"unknown-{number}"
+
+
+def stranger_number(name: str) -> int | None:
+    """The number in such a name, however it is written; None if it is another name."""
+    found = re.fullmatch(r"unknown-([1-9][0-9]{0,17})", name_key(name))
+    return int(found[1]) if found else None
 
 
 def name_key(text: str) -> str:

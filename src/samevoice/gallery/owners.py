@@ -1,8 +1,8 @@
 """People in their table, each with a key of its own.
 
 Every person has a data key, wrapped by the master key; all about the person is sealed under it. To destroy the key is
-to destroy all that it sealed. It is wrapped together with the name and the number of the row, so that nobody without
-the master key gives a voice to another name.
+to destroy all that it sealed. It is wrapped together with the name, the number of the row and whether the person is
+enrolled or was only heard, so that nobody without the master key gives a voice to another name, or a stranger a login.
 
 Knows: the table of people, how keys are wrapped. Does not know: what is sealed under them (`vault`), transactions.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,11 +34,18 @@ from sqlalchemy import (
 
 from samevoice.errors import GalleryError
 from samevoice.gallery.crypto import MasterKey, context_of, new_data_key
-from samevoice.gallery.names import name_key
-from samevoice.gallery.records import PersonRecord
+from samevoice.gallery.names import name_key, stranger_name
+from samevoice.gallery.records import STRANGERS, CounterRecord, PersonRecord
 
 BATCH = 10_000
-KEYED = (PersonRecord.id, PersonRecord.public_id, PersonRecord.name, PersonRecord.name_key, PersonRecord.data_key)
+KEYED = (
+    PersonRecord.id,
+    PersonRecord.public_id,
+    PersonRecord.name,
+    PersonRecord.name_key,
+    PersonRecord.data_key,
+    PersonRecord.stranger,
+)
 """What is needed to unwrap somebody's key."""
 
 
@@ -51,12 +58,14 @@ class Owner:
         public_id: what others call it.
         name: of the person.
         key: the data key, unwrapped.
+        stranger: number of somebody who was heard and is not enrolled; None if enrolled.
     """
 
     id: int
     public_id: str
     name: str
     key: bytes = field(repr=False)
+    stranger: int | None = None
 
 
 class Owners:
@@ -89,21 +98,41 @@ class Owners:
             raise GalleryError("something is enrolled for a person who is not there; restore the gallery from a copy")
         return owner
 
-    def create(self, connection: Connection, name: str, now: datetime) -> Owner:
+    def create(self, connection: Connection, name: str, now: datetime, stranger: int | None = None) -> Owner:
         """A new person with a new key."""
         public_id, key = uuid.uuid4().hex, new_data_key()
         values = {"public_id": public_id, "name": name, "name_key": name_key(name), "created": now, "data_key": b""}
         statement = insert(PersonRecord).values(values).returning(PersonRecord.id)
-        owner = Owner(connection.execute(statement).scalar_one(), public_id, name, key)
-        self.rename(connection, owner, name)
+        owner = Owner(connection.execute(statement).scalar_one(), public_id, name, key, stranger)
+        self._bind(connection, owner)
         return owner
+
+    def create_stranger(self, connection: Connection, now: datetime) -> Owner:
+        """Somebody who was heard, with the next number: never one that anybody had before."""
+        counter = CounterRecord.name == STRANGERS
+        while True:
+            connection.execute(update(CounterRecord).where(counter).values(value=CounterRecord.value + 1))
+            number = connection.execute(select(CounterRecord.value).where(counter)).scalar_one()
+            name = stranger_name(number)
+            if self.find(connection, name) is None:  # people may have been called so before there were strangers
+                return self.create(connection, name, now, number)
 
     def rename(self, connection: Connection, owner: Owner, to: str) -> None:
         """Give a person another name, which must be nobody else's."""
-        key = name_key(to)
-        wrapped = self._master.wrap(owner.key, bound_to(owner.id, owner.public_id, to, key))
+        self._bind(connection, replace(owner, name=to))
+
+    def promote(self, connection: Connection, owner: Owner) -> Owner:
+        """Make a stranger one who is enrolled, with all that is sealed under the key."""
+        enrolled = replace(owner, stranger=None)
+        self._bind(connection, enrolled)
+        return enrolled
+
+    def _bind(self, connection: Connection, owner: Owner) -> None:
+        """Write what a person's key is bound to, and the key wrapped with it."""
+        key = name_key(owner.name)
+        wrapped = self._master.wrap(owner.key, bound_to(owner.id, owner.public_id, owner.name, key, owner.stranger))
         change = update(PersonRecord).where(PersonRecord.id == owner.id)
-        connection.execute(change.values(name=to, name_key=key, data_key=wrapped))
+        connection.execute(change.values(name=owner.name, name_key=key, data_key=wrapped, stranger=owner.stranger))
 
     def rewrap(self, connection: Connection, new: MasterKey, progress: Callable[[float], None] | None) -> int:
         """Wrap all keys with another master key; the vault is of no use afterwards.
@@ -137,7 +166,7 @@ class Owners:
             GalleryError: the person's row was altered.
         """
         row = connection.execute(select(*KEYED).where(which)).one_or_none()
-        return None if row is None else Owner(row.id, row.public_id, row.name, self.unwrap(row))
+        return None if row is None else Owner(row.id, row.public_id, row.name, self.unwrap(row), row.stranger)
 
     def unwrap(self, row: Any) -> bytes:
         """A person's data key.
@@ -151,7 +180,7 @@ class Owners:
         return self._master.unwrap(row.data_key, _bound(row))
 
 
-def bound_to(number: int, public_id: str, name: str, key: str) -> bytes:
+def bound_to(number: int, public_id: str, name: str, key: str, stranger: int | None = None) -> bytes:
     """To what a person's data key is bound: to all by which anybody finds or names the person.
 
     Args:
@@ -159,13 +188,16 @@ def bound_to(number: int, public_id: str, name: str, key: str) -> bytes:
         public_id: of the person.
         name: of the person.
         key: of the name, see `names.name_key`.
+        stranger: number of somebody who is not enrolled.
     """
-    return context_of("person", number, public_id, name, key)
+    if stranger is None:
+        return context_of("person", number, public_id, name, key)
+    return context_of("stranger", stranger, number, public_id, name, key)
 
 
 def _bound(row: Any) -> bytes:
     """The same for a row with the columns `KEYED`."""
-    return bound_to(row.id, row.public_id, row.name, row.name_key)
+    return bound_to(row.id, row.public_id, row.name, row.name_key, row.stranger)
 
 
 def remove(connection: Connection, owner: Owner) -> None:

@@ -1,4 +1,6 @@
-"""Who is enrolled, and what people may ask for: to see, to correct, to take along, to be forgotten. No model is needed.
+"""Who is enrolled or was heard, and what they may ask for: to see, to correct, to take along, to be forgotten.
+
+No model is needed.
 
 Knows: the store, the cache files that must forget too. Does not know: models, audio, decisions.
 """
@@ -13,8 +15,10 @@ from typing import Any, Self, TypeVar
 from samevoice.gallery.audit import Event
 from samevoice.gallery.cache import forget
 from samevoice.gallery.crypto import MasterKey
+from samevoice.gallery.history import Recording
 from samevoice.gallery.indexes import neighbours_of
 from samevoice.gallery.ledger import AuditReport
+from samevoice.gallery.remembering import forget as forget_recording
 from samevoice.gallery.store import Store
 from samevoice.gallery.voiceprints import Person
 
@@ -52,7 +56,7 @@ class People:
         self.store = Store.open(place, key=key, create=create)
 
     def people(self, pattern: str | None = None) -> list[Person]:
-        """Who is enrolled, in the order of enrolment; `pattern` as in `Store.people`."""
+        """Who is enrolled or was remembered, in the order in which they came; `pattern` as in `Store.people`."""
         return self.store.people(pattern)
 
     def person(self, name: str) -> Person:
@@ -64,7 +68,9 @@ class People:
         return self.store.person(name)
 
     def rename(self, name: str, to: str) -> Person:
-        """Give a person another name; the old one is not kept.
+        """Give a person another name, in all history too; the old one is not kept.
+
+        A stranger who is named stays one who was heard only: known in recordings, never let in. `enrol` ends that.
 
         Raises:
             UnknownPerson: nobody has the name.
@@ -99,6 +105,33 @@ class People:
             UnknownPerson: nobody has the name.
         """
         return self.store.export(name, actor=self._actor)
+
+    def recordings(self, name: str | None = None) -> list[Recording]:
+        """The recordings that were remembered, in the order in which they came; without turns.
+
+        Args:
+            name: only those in which this person was heard.
+
+        Raises:
+            UnknownPerson: nobody has the name.
+        """
+        return self.store.heard(name)
+
+    def recording(self, number: int) -> Recording:
+        """One of them with all turns, under the names that people have now.
+
+        Raises:
+            GalleryError: there is none of that number.
+        """
+        return self.store.heard_recording(number)
+
+    def forget_recording(self, number: int) -> None:
+        """Remove a recording with its turns, the voiceprints made of it, and the strangers of whom nothing is left.
+
+        Raises:
+            GalleryError: there is none of that number.
+        """
+        self._forgetting(lambda: forget_recording(self.store, number, actor=self._actor))
 
     def events(self, name: str | None = None, last: int | None = None) -> list[Event]:
         """What was done, in order; of one person if a name is given, only the newest if `last` is."""

@@ -2,10 +2,11 @@
 
     people 1 -- n voiceprints 1 -- 0..1 recordings      what was enrolled
     people 1 -- n templates                             one per model: what probes are compared with
+    people n -- turns -- n heard                        who spoke when in which recording
     settings, counters                                  about the gallery as a whole
     events                                              what happened, in order; nothing in it is ever changed
 
-Vectors and sound lie here sealed only; a person's key lies here wrapped only.
+Vectors, sound and turns lie here sealed only; a person's key lies here wrapped only.
 
 Knows: columns, keys, what is unique. Does not know: keys of ciphers, transactions. How a database comes to have these
 tables is written in `migrations`.
@@ -36,11 +37,11 @@ from sqlalchemy.types import TypeEngine
 
 from samevoice.gallery.failures import DamagedError
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest revision in `migrations`: what this version of samevoice reads and writes."""
 
 Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts rows in an INTEGER only, which has 64 bits too
-CHANGES, REMOVALS = "changes", "removals"  # names of counters
+CHANGES, REMOVALS, STRANGERS = "changes", "removals", "strangers"  # names of counters
 NEVER_REUSED = {"sqlite_autoincrement": True}
 
 
@@ -167,7 +168,7 @@ class PersonRecord(Record):
     """Somebody, and the key under which all about them is sealed."""
 
     __tablename__ = "people"
-    __table_args__ = NEVER_REUSED
+    __table_args__ = (Index("ix_people_stranger", "stranger", unique=True), NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(Number, primary_key=True)
     public_id: Mapped[str] = mapped_column(Word(32), unique=True)
@@ -175,6 +176,8 @@ class PersonRecord(Record):
     name_key: Mapped[str] = mapped_column(Words, unique=True)
     created: Mapped[datetime] = mapped_column(Moment)
     data_key: Mapped[bytes] = mapped_column(Sealed)
+    stranger: Mapped[int | None] = mapped_column(Count)
+    """The number in "unknown-17" of somebody who was heard and is not enrolled; kept when named, None when enrolled."""
 
 
 class VoiceprintRecord(Record):
@@ -201,6 +204,8 @@ class VoiceprintRecord(Record):
         Number, ForeignKey("voiceprints.id", ondelete="SET NULL"), unique=True
     )
     """During a migration: the voiceprint of the old model that this one will replace; until then it does not count."""
+    heard_id: Mapped[int | None] = mapped_column(Number, ForeignKey("heard.id"), index=True)
+    """The recording that a stranger's voiceprint was made from."""
 
 
 class RecordingRecord(Record):
@@ -229,6 +234,33 @@ class TemplateRecord(Record):
     voiceprints: Mapped[int] = mapped_column(Count)
     written: Mapped[int] = mapped_column(Whole)
     """What the counter of changes stood at after the transaction that wrote it."""
+
+
+class HeardRecord(Record):
+    """A recording in which people were heard."""
+
+    __tablename__ = "heard"
+    __table_args__ = NEVER_REUSED
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True)
+    label: Mapped[str] = mapped_column(Words)
+    digest: Mapped[str | None] = mapped_column(Word(64), unique=True)
+    extent: Mapped[float]
+    at: Mapped[datetime] = mapped_column(Moment)
+
+
+class TurnsRecord(Record):
+    """When a person speaks in a recording, sealed under the person's key."""
+
+    __tablename__ = "turns"
+
+    heard_id: Mapped[int] = mapped_column(
+        Number, ForeignKey("heard.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    person_id: Mapped[int] = mapped_column(
+        Number, ForeignKey("people.id", ondelete="CASCADE"), primary_key=True, autoincrement=False, index=True
+    )
+    sealed: Mapped[bytes] = mapped_column(Sealed)
 
 
 class EventRecord(Record):

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, selec
 
 from samevoice.errors import UnknownPerson
 from samevoice.gallery.names import LONGEST, name_key, nearest, shown
-from samevoice.gallery.records import EventRecord, PersonRecord, RecordingRecord, VoiceprintRecord
+from samevoice.gallery.records import EventRecord, HeardRecord, PersonRecord, RecordingRecord, VoiceprintRecord
 from samevoice.gallery.voiceprints import Person, Voiceprint
 
 MOST_ALIKE = 2000
@@ -29,26 +29,33 @@ class Size:
 
     Args:
         people: who are enrolled.
-        voiceprints: of all of them.
+        voiceprints: of all of them, and of the strangers.
         again: people who must speak again, see `Person.needs_enrolment`.
         events: in the record.
+        strangers: who were heard and not enrolled.
+        recordings: in which people were heard.
     """
 
     people: int
     voiceprints: int
     again: int
     events: int
+    strangers: int
+    recordings: int
 
 
 def size(connection: Connection) -> Size:
     """How much there is, counted by the database."""
     valid = VoiceprintRecord.predecessor.is_(None)
     usable = exists().where(valid, VoiceprintRecord.person_id == PersonRecord.id, ~VoiceprintRecord.needs_audio)
+    enrolled = PersonRecord.stranger.is_(None)
     wanted = (
-        select(func.count()).select_from(PersonRecord),
+        select(func.count()).select_from(PersonRecord).where(enrolled),
         select(func.count()).where(valid),
-        select(func.count()).select_from(PersonRecord).where(~usable),
+        select(func.count()).select_from(PersonRecord).where(enrolled, ~usable),
         select(func.count()).select_from(EventRecord),
+        select(func.count()).select_from(PersonRecord).where(~enrolled),
+        select(func.count()).select_from(HeardRecord),
     )
     return Size(*(connection.execute(one).scalar_one() for one in wanted))
 
@@ -60,6 +67,7 @@ def people(connection: Connection, which: ColumnElement[bool] | None = None) -> 
             PersonRecord.public_id,
             PersonRecord.name,
             PersonRecord.created.label("since"),
+            PersonRecord.stranger,
             VoiceprintRecord.id,
             VoiceprintRecord.model,
             VoiceprintRecord.seconds,
@@ -115,7 +123,7 @@ def nobody(connection: Connection, name: str) -> UnknownPerson:
 def _person(rows: Sequence[Any]) -> Person:
     """A person from the rows of the voiceprints; one row without a voiceprint if there are none."""
     first = rows[0]
-    return Person(first.public_id, first.name, first.since, tuple(_voiceprints(rows)))
+    return Person(first.public_id, first.name, first.since, tuple(_voiceprints(rows)), first.stranger)
 
 
 def _voiceprints(rows: Sequence[Any]) -> Iterator[Voiceprint]:

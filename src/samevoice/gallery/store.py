@@ -21,13 +21,13 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import Connection, delete, select, update
 
 from samevoice.errors import FingerprintMismatch, GalleryError
-from samevoice.gallery import register
+from samevoice.gallery import history, register
 from samevoice.gallery.archive import Archive
 from samevoice.gallery.audit import Detail
 from samevoice.gallery.crypto import MasterKey
 from samevoice.gallery.database import Database
 from samevoice.gallery.founding import default_place, founded, model_of, set_model
-from samevoice.gallery.names import checked_name, shown
+from samevoice.gallery.names import checked_name, shown, stranger_number
 from samevoice.gallery.owners import Owner, remove
 from samevoice.gallery.records import CHANGES, REMOVALS, CounterRecord, VoiceprintRecord
 from samevoice.gallery.voiceprints import NewVoiceprint, Person, Template, checked_note, plain
@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 Check = Callable[[Template | None], None]
 Comparison = Callable[[Template | None, Template | None], None]
 
-ARRIVALS = ("enrol", "enrol again", "merge")  # events by which a person gets voiceprints
+ARRIVALS = ("enrol", "enrol again", "hear", "merge")  # events by which a person gets voiceprints
 
 
 class Store(Archive):
@@ -79,7 +79,8 @@ class Store(Archive):
             name: of the person.
             new: the utterance.
             actor: who does it, for the events.
-            expect: whether the person must be new, must be known, or may be either.
+            expect: whether the person must be new, must be enrolled, or may be either. A stranger counts as either:
+                what was enrolled replaces what was heard, and the history stays.
             again: take the voiceprint in place of those of another model, where a person has no others: nothing shows
                 that it is the same voice.
             check: sees the person's template of the same model as it is now (None if there is none), while nobody
@@ -89,22 +90,27 @@ class Store(Archive):
             The person with the new voiceprint.
 
         Raises:
-            GalleryError: the name is none, is taken (`expect="new"`), or the voiceprint has expired already.
+            GalleryError: the name is none, is taken (`expect="new"`) or a stranger's, or the voiceprint has expired
+                already.
             FingerprintMismatch: the gallery is bound to another model.
         """
         name = checked_name(name)
         model = new.embedding.model
+        replaced = False
 
         def work(connection: Connection) -> Person:
+            nonlocal replaced
             now = datetime.now(UTC)
-            _refuse_other(model_of(connection), model)
+            refuse_other(model_of(connection), model)
             if new.expires is not None and new.expires <= now:
                 raise GalleryError(f"{shown(name)}: the voiceprint would expire at {new.expires}, which is past")
             owner = self.vault.find(connection, name)
-            if owner is not None and expect == "new":
+            if owner is not None and owner.stranger is None and expect == "new":
                 raise GalleryError(f"{shown(name)} is enrolled already; choose another name, or add to this person")
             if owner is None and expect == "known":
                 raise register.nobody(connection, name)
+            if owner is None:
+                _refuse_reserved(name, None)
             template = None if owner is None else self.vault.template(connection, owner, model)
             if check is not None:
                 check(template)
@@ -116,16 +122,25 @@ class Store(Archive):
                 )
             known = owner is not None
             owner = owner or self.vault.create(connection, name, now)
+            heard = owner.stranger
+            if heard is not None:
+                owner = self.vault.promote(connection, owner)
             number = self.vault.add(connection, owner, new, now)
-            if anew:
+            replaced = anew or heard is not None
+            if replaced:
                 others = (VoiceprintRecord.person_id == owner.id, VoiceprintRecord.id != number)
                 connection.execute(delete(VoiceprintRecord).where(*others))
             self.vault.renew(connection, owner, model, now)
             count(connection, removals=known)
-            self._tell(connection, actor, "enrol again" if anew else "enrol", owner, voiceprints=[number], model=model)
+            was: dict[str, Detail] = {} if heard is None else {"stranger": heard}
+            action = "enrol again" if anew else "enrol"
+            self._tell(connection, actor, action, owner, voiceprints=[number], model=model, **was)
             return register.person(connection, owner.public_id)
 
-        return self._scrubbed(work) if again else self.database.write(work)
+        person = self.database.write(work)
+        if replaced:
+            self.database.scrub()
+        return person
 
     def require_model(self, model: str) -> None:
         """Bind the gallery to a model, if it is not yet: then only voiceprints of that model are added.
@@ -143,13 +158,13 @@ class Store(Archive):
 
         if self.model() is None:
             self.database.write(bind)
-        _refuse_other(self.model(), model)
+        refuse_other(self.model(), model)
 
     def rename(self, name: str, to: str, *, actor: str = "local") -> Person:
         """Give a person another name; the old one is not kept.
 
         Raises:
-            GalleryError: somebody else has that name.
+            GalleryError: somebody else has that name, or it is a stranger's.
         """
         to = checked_name(to)
 
@@ -157,6 +172,7 @@ class Store(Archive):
             owner, other = self._owner(connection, name), self.vault.find(connection, to)
             if other is not None and other.id != owner.id:
                 raise GalleryError(f"{shown(to)} is enrolled already; choose another name, or merge the two")
+            _refuse_reserved(to, owner.stranger)
             self.vault.rename(connection, owner, to)
             self._tell(connection, actor, "rename", owner)
             return register.person(connection, owner.public_id)
@@ -164,7 +180,9 @@ class Store(Archive):
         return self._scrubbed(work)
 
     def merge(self, source: str, into: str, *, actor: str = "local", check: Comparison | None = None) -> Person:
-        """Give all voiceprints of one person to another, and remove the one.
+        """Give all voiceprints of one person to another, and the history, and remove the one.
+
+        What was heard does not become what is enrolled: of a stranger an enrolled person gets the history only.
 
         Args:
             source: whose they are.
@@ -174,7 +192,7 @@ class Store(Archive):
                 is changed.
 
         Raises:
-            GalleryError: both names are of one person.
+            GalleryError: both names are of one person, or an enrolled person would become part of a stranger.
         """
 
         def work(connection: Connection) -> Person:
@@ -182,12 +200,20 @@ class Store(Archive):
             giver, taker = self._owner(connection, source), self._owner(connection, into)
             if giver.id == taker.id:
                 raise GalleryError(f"{shown(source)} and {shown(into)} are one person already; name two")
+            if giver.stranger is None and taker.stranger is not None:
+                raise GalleryError(
+                    f"{shown(taker.name)} was heard and is not enrolled; merge the other way round, into "
+                    f"{shown(giver.name)}"
+                )
             if check is not None:
                 model = model_of(connection) or ""
                 check(*(self.vault.template(connection, owner, model) for owner in (giver, taker)))
-            moved: list[Detail] = [one.id for one in register.person(connection, giver.public_id).voiceprints]
-            for model in self.vault.move(connection, giver, taker):
-                self.vault.renew(connection, taker, model, now)
+            moved: list[Detail] = []
+            if giver.stranger is None or taker.stranger is not None:
+                moved = [one.id for one in register.person(connection, giver.public_id).voiceprints]
+                for model in self.vault.move(connection, giver, taker):
+                    self.vault.renew(connection, taker, model, now)
+            history.move(connection, giver, taker)
             remove(connection, giver)
             count(connection, removals=True)
             forced = check is None
@@ -206,6 +232,8 @@ class Store(Archive):
         def work(connection: Connection) -> Person | None:
             owner = self._owner(connection, name)
             here = {one.id: one.model for one in register.person(connection, owner.public_id).voiceprints}
+            if not here:  # a stranger whose recordings were forgotten
+                raise GalleryError(f"{shown(name)} has no voiceprint that could be taken back; see: people delete")
             events = self.ledger.events(connection, owner.public_id, None)
             came = (event.detail.get("voiceprints") for event in reversed(events) if event.action in ARRIVALS)
             some: list[Detail] = [max(here)]
@@ -273,6 +301,7 @@ class Store(Archive):
                 voiceprint["audio_flac"] = None if sound is None else base64.b64encode(sound).decode()
             traces = self.vault.traces(connection, owner.public_id)
             told["traces"] = [base64.b64encode(trace).decode() for trace in traces]
+            told["recordings"] = history.told_of(connection, owner)
             told["events"] = [asdict(event) for event in self.ledger.events(connection, owner.public_id, None)]
             everything: dict[str, Any] = plain(told)
             return everything
@@ -315,7 +344,14 @@ def count(connection: Connection, *, removals: bool) -> None:
         )
 
 
-def _refuse_other(bound: str | None, model: str) -> None:
+def _refuse_reserved(name: str, stranger: int | None) -> None:
+    """Refuse a name that says "stranger 17" to all but that stranger."""
+    number = stranger_number(name)
+    if number is not None and number != stranger:
+        raise GalleryError(f"{shown(name)} is a name that the gallery itself gives to strangers; choose another")
+
+
+def refuse_other(bound: str | None, model: str) -> None:
     """Refuse a model other than the one that a gallery is bound to."""
     if bound is not None and bound != model:
         raise FingerprintMismatch(

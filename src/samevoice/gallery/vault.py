@@ -44,8 +44,17 @@ class Vault(Owners):
         master: the gallery's key.
     """
 
-    def add(self, connection: Connection, owner: Owner, new: NewVoiceprint, now: datetime) -> int:
+    def add(
+        self, connection: Connection, owner: Owner, new: NewVoiceprint, now: datetime, heard: int | None = None
+    ) -> int:
         """Insert a voiceprint, with its sound if that is to be kept; the template is not renewed yet.
+
+        Args:
+            connection: to the database.
+            owner: whose it is.
+            new: what is to be kept.
+            now: when it was enrolled, or heard.
+            heard: number of the recording that it was heard in; None if it was enrolled.
 
         Returns:
             The voiceprint's number.
@@ -66,6 +75,7 @@ class Vault(Owners):
                 expires=new.expires,
                 trace=None if new.trace is None else seal(owner.key, new.trace, _trace(owner)),
                 needs_audio=False,
+                heard_id=heard,
             )
             .returning(VoiceprintRecord.id)
         ).scalar_one()
@@ -174,10 +184,12 @@ class Vault(Owners):
         if row is None:
             return None
         vector = _opened(owner, row.sealed, _template(owner.public_id, model))
-        return Template(owner.public_id, owner.name, model, vector, row.seconds, row.voiceprints)
+        return Template(owner.public_id, owner.name, model, vector, row.seconds, row.voiceprints, owner.stranger)
 
-    def templates(self, connection: Connection, model: str, after: Place, most: int) -> tuple[Templates, Place] | None:
-        """The next templates after a place in the order in which they were written.
+    def templates(
+        self, connection: Connection, model: str, after: Place, most: int, *, strangers: bool = False
+    ) -> tuple[Templates, Place] | None:
+        """The next templates after a place in the order in which they were written: of the enrolled, or of strangers.
 
         Returns:
             At most so many, and the place of the last; None if there are no more.
@@ -186,6 +198,7 @@ class Vault(Owners):
             select(TemplateRecord.written, TemplateRecord.person_id, TemplateRecord.sealed, *KEYED)
             .join(PersonRecord, PersonRecord.id == TemplateRecord.person_id)
             .where(TemplateRecord.model == model, tuple_(TemplateRecord.written, TemplateRecord.person_id) > after)
+            .where(is_stranger() if strangers else ~is_stranger())
             .order_by(TemplateRecord.written, TemplateRecord.person_id)
             .limit(most)
         ).all()
@@ -196,8 +209,12 @@ class Vault(Owners):
         vectors = unpacked(opened, len(opened) // (STORED.itemsize * len(rows)))
         return Templates(ids, vectors), (rows[-1].written, rows[-1].person_id)
 
-    def owners(self, connection: Connection, model: str, ids: Sequence[int]) -> dict[int, tuple[str, str, float]]:
+    def owners(
+        self, connection: Connection, model: str, ids: Sequence[int], *, strangers: bool = False
+    ) -> dict[int, tuple[str, str, float]]:
         """Public id, name and seconds of speech of the templates of some people, by number; those gone are left out.
+
+        They are people who are enrolled, or strangers if these are wanted; the others are left out too.
 
         Raises:
             GalleryError: somebody's row was altered, so that the name may be another's.
@@ -209,6 +226,7 @@ class Vault(Owners):
                 select(*KEYED, TemplateRecord.seconds)
                 .join(TemplateRecord, TemplateRecord.person_id == PersonRecord.id)
                 .where(TemplateRecord.model == model, TemplateRecord.person_id.in_(some))
+                .where(is_stranger() if strangers else ~is_stranger())
             )
             for row in rows:
                 self.unwrap(row)
@@ -238,6 +256,11 @@ class Vault(Owners):
                 .values(person_id=into.id, sealed=sealed, trace=trace)
             )
         return {row.model for row in rows}
+
+
+def is_stranger() -> ColumnElement[bool]:
+    """That a person was heard and is not enrolled."""
+    return PersonRecord.stranger.is_not(None)
 
 
 def _opened(owner: Owner, sealed: bytes, context: bytes) -> NDArray[np.float32]:

@@ -97,24 +97,27 @@ class Voiceprint:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who is enrolled.
+    """Somebody who is enrolled, or was heard and remembered.
 
     Args:
         id: public id: never changes, never given to anybody else, says nothing about the person.
         name: as the user wrote it.
-        created: when first enrolled.
-        voiceprints: in the order in which they were enrolled.
+        created: when first enrolled or heard.
+        voiceprints: in the order in which they were enrolled or heard.
+        stranger: the number in "unknown-17" of somebody who was heard and not enrolled, whatever the name is by now:
+            known in recordings, never let in. None of those enrolled.
     """
 
     id: str
     name: str
     created: datetime
     voiceprints: tuple[Voiceprint, ...]
+    stranger: int | None = None
 
     @property
     def needs_enrolment(self) -> bool:
         """Whether nothing is left to compare with since the model changed, so that the person must speak again."""
-        return all(one.needs_audio for one in self.voiceprints)
+        return self.stranger is None and all(one.needs_audio for one in self.voiceprints)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with the field names of this class; times as ISO 8601."""
@@ -133,6 +136,7 @@ class Template:
         vector: unit norm, float32 (d,).
         seconds: speech behind all the voiceprints.
         voiceprints: how many there are.
+        stranger: number of somebody who was heard and is not enrolled; None of those enrolled.
     """
 
     person: str
@@ -141,6 +145,7 @@ class Template:
     vector: NDArray[np.float32]
     seconds: float
     voiceprints: int
+    stranger: int | None = None
 
     def __repr__(self) -> str:
         """Whose and of what; never the numbers, which are personal data."""

@@ -18,7 +18,7 @@ from samevoice.errors import ModelError
 from samevoice.features.frontend import FrontendSpec
 
 METADATA_KEY = "samevoice.card"
-KINDS = ("speaker-embedding", "voice-activity")
+KINDS = ("speaker-embedding", "voice-activity", "speaker-segmentation")
 # Everything that shapes an embedding, beside the graph; texts and calibration do not.
 SHAPING = ("kind", "rate", "dimension", "frontend", "window", "level_dbfs", "resampler")
 FINGERPRINT_DIGITS = 16
@@ -57,10 +57,10 @@ class ModelCard:
 
     Args:
         name: short name, also that of its file.
-        kind: "speaker-embedding" or "voice-activity".
+        kind: one of `KINDS`.
         summary: one sentence for a list of models.
         rate: sample rate it works at, in Hz.
-        dimension: length of its embeddings; 0 for voice activity.
+        dimension: length of its embeddings; 0 if it makes none.
         frontend: recipe of its features; None if it takes samples.
         window: how longer speech is cut; None if it is not.
         level_dbfs: recordings quieter than this level are raised to it first; None to leave them.

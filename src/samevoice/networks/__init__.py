@@ -30,7 +30,11 @@ NETWORKS: dict[str, str] = {
 }
 """Networks to train, by name: a class, or a function that makes one of its sizes; keyword-only arguments: options."""
 
-ZOO: dict[str, str] = {"silero": "samevoice.networks.silero:Silero", "ge2e": "samevoice.networks.ge2e:Ge2e"}
+ZOO: dict[str, str] = {
+    "silero": "samevoice.networks.silero:Silero",
+    "segmentation": "samevoice.networks.pyannet:PyanNet",
+    "ge2e": "samevoice.networks.ge2e:Ge2e",
+}
 """Networks that are here only to run published weights."""
 
 

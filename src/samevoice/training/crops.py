@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.corpora.sounds import Sounds
+from samevoice.effects.speed import change_speed
 from samevoice.features.frontend import Frontend
-from samevoice.training.augment.speed import change_speed
 from samevoice.training.items import Item
 from samevoice.training.recipe import Crop
 

@@ -27,6 +27,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.sounds import Sounds
+from samevoice.effects.sounds import load_sounds
 from samevoice.embedder import Model, load_model
 from samevoice.errors import ConfigError
 from samevoice.networks import NETWORKS
@@ -35,7 +36,6 @@ from samevoice.options import registered, with_options
 from samevoice.speech.vad import everything
 from samevoice.training.augment.chain import Augmenter
 from samevoice.training.augment.options import augment_options
-from samevoice.training.augment.sounds import load_sounds
 from samevoice.training.augment.spec import SpecAugment
 from samevoice.training.checkpoint import resume
 from samevoice.training.crops import Crops

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from samevoice.audio.waveform import Waveform
 from samevoice.corpora.sounds import Sounds
+from samevoice.effects.speed import change_speed
 from samevoice.embedder import Model
 from samevoice.errors import ModelError, SamevoiceError
 from samevoice.files import write_atomically
 from samevoice.models.embedding import Embedding
-from samevoice.training.augment.speed import change_speed
 from samevoice.training.items import Item
 
 LONGEST = 6.0  # seconds of an utterance that the teacher hears

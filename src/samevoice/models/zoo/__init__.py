@@ -16,7 +16,7 @@ from importlib.resources import files
 from samevoice.errors import ModelError
 from samevoice.models.card import ModelCard, card_from
 
-DEFAULT = ("campplus", "silero")
+DEFAULT = ("campplus", "silero", "segmentation")
 
 
 @dataclass(frozen=True, slots=True)

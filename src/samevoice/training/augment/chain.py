@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from samevoice.audio.waveform import Samples
+from samevoice.effects import channel
+from samevoice.effects.codecs import advice, available, round_trip
+from samevoice.effects.noise import add_noise, babble, synthetic_noise
+from samevoice.effects.rooms import reverberate, synthetic_response
 from samevoice.errors import ConfigError
-from samevoice.training.augment import channel
-from samevoice.training.augment.codecs import advice, available, round_trip
-from samevoice.training.augment.noise import add_noise, babble, synthetic_noise
 from samevoice.training.augment.options import AugmentOptions, Band, Noise, Room, Span
-from samevoice.training.augment.rooms import reverberate, synthetic_response
 
 
 class Augmenter:

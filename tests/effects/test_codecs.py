@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 import scipy.signal
 
 from samevoice.audio.waveform import Samples, Waveform
-from samevoice.errors import ConfigError
-from samevoice.training.augment import Augmenter, augment_options
-from samevoice.training.augment.codecs import CODECS, available, round_trip
-from samevoice.training.augment.options import CODEC_NAMES
+from samevoice.effects.codecs import CODECS, available, round_trip
 
 # Least correlation with the input from 500 to 3,400 Hz, on the speech of the samples.
 LEAST = {"mp3": 0.95, "opus": 0.97, "gsm": 0.85, "ulaw": 0.99, "g726": 0.97, "amr": 0.9, "aac": 0.97}
@@ -24,8 +19,8 @@ def band(samples: Samples, rate: int) -> np.ndarray[tuple[int], np.dtype[np.floa
     return np.asarray(filtered)
 
 
-def test_the_options_name_the_codecs_that_there_are() -> None:
-    assert tuple(CODECS) == CODEC_NAMES == tuple(LEAST)
+def test_every_codec_is_measured_and_those_of_libsndfile_are_there() -> None:
+    assert tuple(CODECS) == tuple(LEAST)
     assert {"mp3", "opus", "gsm", "ulaw", "g726"} <= set(available())
 
 
@@ -73,18 +68,3 @@ def test_codecs_take_other_rates_and_any_length(name: str, rate: int) -> None:
         assert np.isfinite(coded).all()
     silence = np.zeros(500, dtype=np.float32)
     np.testing.assert_array_equal(round_trip(silence, rate, name), silence)
-
-
-def test_a_codec_that_is_not_there_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "av", None)  # as if PyAV were not installed
-    available.cache_clear()
-    try:
-        assert not {"amr", "aac"} & set(available())
-        assert "mp3" in available()
-        with pytest.raises(ConfigError, match=r"names: 'amr' does not work here: .*PyAV.*leave it out"):
-            Augmenter(augment_options({"codec": {"names": ["mp3", "amr"]}}), 16_000)
-        monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-        with pytest.raises(ConfigError, match=r"needs PyAV; pip install 'samevoice\[media\]', or leave it out"):
-            Augmenter(augment_options({"codec": {"names": ["amr"]}}), 16_000)
-    finally:
-        available.cache_clear()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from samevoice.audio.waveform import Samples
-from samevoice.training.augment.fourier import fast_size, filtered
+from samevoice.effects.fourier import fast_size, filtered
 
 TELEPHONE_HZ = (300.0, 3_400.0)
 EDGE_HZ = 100.0  # from full level to nothing

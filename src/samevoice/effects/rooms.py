@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.audio.waveform import Samples
-from samevoice.training.augment.fourier import fast_size, mean_power
+from samevoice.effects.fourier import fast_size, mean_power
 
 REFLECTIONS = 6
 REFLECTED_SHARE = 0.3  # of the energy behind the direct sound, in these early reflections; the rest is the tail

@@ -22,7 +22,7 @@ import soxr
 from samevoice.audio import media
 from samevoice.audio.resample import QUALITY
 from samevoice.audio.waveform import Samples
-from samevoice.training.augment.speed import fitted
+from samevoice.effects.speed import fitted
 
 if TYPE_CHECKING:
     from av import Packet

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from samevoice.audio.waveform import Samples, Waveform
-from samevoice.training.augment.channel import band_limited, coloured, gain
-from samevoice.training.augment.fourier import fast_size
-from samevoice.training.augment.noise import add_noise, babble, stretch, synthetic_noise
-from samevoice.training.augment.rooms import reverberate, synthetic_response
-from samevoice.training.augment.speed import change_speed
+from samevoice.effects.channel import band_limited, coloured, gain
+from samevoice.effects.fourier import fast_size
+from samevoice.effects.noise import add_noise, babble, stretch, synthetic_noise
+from samevoice.effects.rooms import reverberate, synthetic_response
+from samevoice.effects.speed import change_speed
 
 RATE = 16_000
 

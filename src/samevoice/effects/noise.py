@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from samevoice.audio.waveform import Samples
-from samevoice.training.augment.fourier import mean_power
+from samevoice.effects.fourier import mean_power
 
 LOWEST_HZ = 20.0  # below, synthetic noise gets no louder: nobody hears it, and it would take up all the power
 
