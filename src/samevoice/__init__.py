@@ -13,6 +13,7 @@
 | `load_model` | a name or file -> `Model`, with `embed` and `embed_many` |
 | `open_recording`, `listen` | what is in a file; where somebody speaks, and the audio doctor's report |
 | `Waveform`, `Segment`, `Timeline`, `Embedding`, `Decision`, `ModelCard` | the values |
+| `diarize` | who speaks when -> `Diarized`: turns, speakers, how many there may be |
 | `timeline` | slices of a recording with speech, level and embedding -> `SliceTable` |
 | `SamevoiceError` and its children | everything that can go wrong |
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from samevoice.audio.decode import Recording, open_recording
     from samevoice.audio.quality import AudioReport
     from samevoice.audio.waveform import Waveform
+    from samevoice.diarization.clustering import Telling
+    from samevoice.diarization.diarizer import Diarized, diarize, load_diarizer
+    from samevoice.diarization.turns import Diarization, Turn
     from samevoice.embedder import Model, load_detector, load_model
     from samevoice.errors import (
         AudioError,
@@ -62,6 +66,8 @@ _HOMES = {
     "ConfigError": "errors",
     "DataError": "errors",
     "Decision": "scoring.decision",
+    "Diarization": "diarization.turns",
+    "Diarized": "diarization.diarizer",
     "Embedding": "models.embedding",
     "EnrolmentRefused": "errors",
     "FingerprintMismatch": "errors",
@@ -79,13 +85,17 @@ _HOMES = {
     "Segment": "speech.timeline",
     "Slice": "timelines.table",
     "SliceTable": "timelines.table",
+    "Telling": "diarization.clustering",
     "Timeline": "speech.timeline",
+    "Turn": "diarization.turns",
     "UnknownPerson": "errors",
     "Voices": "timelines.voices",
     "Waveform": "audio.waveform",
     "compare": "verification",
+    "diarize": "diarization.diarizer",
     "listen": "speech.listening",
     "load_detector": "embedder",
+    "load_diarizer": "diarization.diarizer",
     "load_model": "embedder",
     "open_recording": "audio.decode",
     "timeline": "timelines.slicing",
@@ -98,6 +108,8 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Decision",
+    "Diarization",
+    "Diarized",
     "Embedding",
     "EnrolmentRefused",
     "FingerprintMismatch",
@@ -115,13 +127,17 @@ __all__ = [
     "Segment",
     "Slice",
     "SliceTable",
+    "Telling",
     "Timeline",
+    "Turn",
     "UnknownPerson",
     "Voices",
     "Waveform",
     "compare",
+    "diarize",
     "listen",
     "load_detector",
+    "load_diarizer",
     "load_model",
     "open_recording",
     "timeline",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -23,18 +23,20 @@ from samevoice.errors import ModelError, NotEnoughSpeech, SamevoiceError
 from samevoice.features.frontend import Features, Frontend, build_frontend
 from samevoice.models import store
 from samevoice.models.card import ModelCard, Window
+from samevoice.models.describer import Describer, describer_of
 from samevoice.models.embedding import Embedding
 from samevoice.models.encoder import Encoder
 from samevoice.runtime import default_threads
 from samevoice.speech.listening import Heard, Progress, listen
+from samevoice.speech.timeline import Segment
 from samevoice.speech.vad import SileroVad, VoiceActivityDetector
-from samevoice.windows import Plan, cut_windows, plan_windows
+from samevoice.windows import EDGE, Plan, cut_spans, cut_windows, plan_windows, speech_seconds
 
 DEFAULT_MODEL = "campplus"
 VAD_MODEL = "silero"
 
 BATCH_FRAMES = 2_400  # frames per network call: 8 clips of 3 s
-CHUNK = 32  # recordings that wait for partners of the same length
+CHUNK = 32  # recordings, or stretches of one, that wait for partners of the same length
 FIRST_WALK = 0.25  # share of the whole work, for progress
 
 Outcome = Embedding | SamevoiceError
@@ -101,6 +103,11 @@ class Model:
         self._encoder = Encoder(card, graph, threads)
         self._detector = detector
 
+    @property
+    def describer(self) -> Describer:
+        """What embeds chosen moments of a stretch of sound; recordings are brought to `card.rate` before."""
+        return describer_of(self._encoder, self._frontend, self.card.level_dbfs)
+
     def with_detector(self, detector: VoiceActivityDetector) -> Model:
         """The same model, network included, with another way to find the speech."""
         twin = copy(self)
@@ -164,6 +171,64 @@ class Model:
             yield from self._embed_chunk([(audio, None) for audio in chunk], progress, done)
             done += len(chunk)
 
+    @property
+    def span_seconds(self) -> tuple[float, float]:
+        """The shortest and the longest stretch that `embed_spans` embeds whole, in seconds of speech."""
+        frontend, fixed, most = self._frontend, self._encoder.frames, self._window.frames
+        least = next(n for n in count((fixed - 1) * frontend.hop) if frontend.count(n) >= fixed) if fixed else 0
+        longest = most * frontend.hop + frontend.width
+        return max(self.card.min_speech, least / self.card.rate), longest / self.card.rate
+
+    def embed_spans(
+        self, heard: Heard, spans: Sequence[Segment], *, progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Unit vectors of the speech in stretches of one recording, in one walk, whatever their lengths.
+
+        A stretch is embedded like a recording of its own that was cut out, but at the level of the whole. Of a stretch
+        with more speech than the card's window the first is taken.
+
+        Args:
+            heard: the recording, by `listen`.
+            spans: in the order of their starts; they may overlap.
+            progress: is told the fraction done, in [0, 1].
+
+        Returns:
+            float32 (n, d), with zeros for stretches that hold less speech than the model needs.
+
+        Raises:
+            AudioError: the recording is no longer what was heard.
+            ModelError: the network fails.
+        """
+        bounds = np.array([(span.start, span.end) for span in spans], dtype=np.float64).reshape(-1, 2)
+        enough = speech_seconds(heard.speech, bounds[:, 0], bounds[:, 1]) >= self.card.min_speech - EDGE
+        rows: list[int] = np.flatnonzero(enough).tolist()
+        least, most = self._encoder.frames or 1, self._encoder.frames or self._window.frames
+        windows = zip(
+            rows,
+            cut_spans(
+                heard,
+                [spans[row] for row in rows],
+                self._frontend,
+                quality=self.card.resampler,
+                gain=self._gain(heard),
+                most=most,
+            ),
+            strict=True,
+        )
+        vectors = np.zeros((len(spans), self.card.dimension), dtype=np.float32)
+        while pool := list(islice(windows, CHUNK)):
+            lengths: dict[int, list[tuple[int, Features]]] = {}
+            for row, features in pool:
+                if len(features) >= least:
+                    lengths.setdefault(len(features), []).append((row, features))
+            for length, group in lengths.items():
+                size = self._batch_size(length)
+                for batch in (group[start : start + size] for start in range(0, len(group), size)):
+                    vectors[[row for row, _ in batch]] = self._encode([features for _, features in batch])
+            if progress:
+                progress((pool[-1][0] + 1) / len(spans))
+        return vectors
+
     def _embed_chunk(
         self, audios: Sequence[tuple[Source, str | None]], progress: Progress | None, done: int = 0
     ) -> list[Outcome]:
@@ -226,10 +291,13 @@ class Model:
 
     def _windows(self, heard: Heard, plan: Plan) -> Iterator[Features]:
         """The features of each window, at the level that the model expects."""
-        gain = 1.0
-        if self.card.level_dbfs is not None:
-            gain = max(1.0, 10 ** ((self.card.level_dbfs - heard.level_dbfs) / 20))
-        return cut_windows(heard, plan, self._frontend, quality=self.card.resampler, gain=gain)
+        return cut_windows(heard, plan, self._frontend, quality=self.card.resampler, gain=self._gain(heard))
+
+    def _gain(self, heard: Heard) -> float:
+        """The factor on the samples of a recording that is quieter than the model expects."""
+        if self.card.level_dbfs is None:
+            return 1.0
+        return float(max(1.0, 10 ** ((self.card.level_dbfs - heard.level_dbfs) / 20)))
 
     def _batch_size(self, length: int) -> int:
         """How many windows of so many frames go through the network at once."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from samevoice.errors import ModelError
 from samevoice.files import write_atomically
 from samevoice.models.card import METADATA_KEY, ModelCard, fingerprint_of
+from samevoice.models.frames import SEQUENCE, Pooling, split
 from samevoice.models.onnxfile import split_metadata, with_metadata
 from samevoice.runtime import open_session
 
@@ -32,6 +33,7 @@ class Encoder:
 
     Attributes:
         frames: the only number of frames that the graph takes; None if it takes any.
+        pooling: what makes embeddings of a `sequence`; None if the network cannot be split.
 
     Raises:
         ConfigError: the number of threads is out of range.
@@ -45,10 +47,13 @@ class Encoder:
             raise ModelError(f"{card.name} is a {card.kind} model and makes no embeddings; choose another model")
         self.card = card
         self._bands = card.frontend.bands
-        self._session = open_session(graph, card.name, threads=threads)
+        whole = split(graph)
+        self.pooling: Pooling | None = whole[1] if whole else None
+        self._session = open_session(whole[0] if whole else graph, card.name, threads=threads)
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
             raise ModelError(f"{card.name}: the network takes {len(inputs)} inputs, not features alone; pull it again")
+        self._output = self._session.get_outputs()[0].name
         self._input, shape = inputs[0].name, inputs[0].shape  # axes of any length have names instead of numbers
         self.frames: int | None = shape[1] if len(shape) == 3 and isinstance(shape[1], int) else None
         if self.frames and card.window and card.window.frames != self.frames:
@@ -71,24 +76,48 @@ class Encoder:
             ModelError: the network fails, or answers with numbers that are zero or not finite.
         """
         name, shape = self.card.name, features.shape
-        if len(shape) != 3 or 0 in shape or shape[1:] != (self.frames or shape[1], self._bands):
-            wanted = f"(batch, {self.frames or 'frames'}, {self._bands})"
-            raise ValueError(f"{name} takes features {wanted}, got {shape}")
-        with np.errstate(all="ignore"):  # what overflows is refused below
-            try:
-                (raw,) = self._session.run(None, {self._input: np.ascontiguousarray(features, dtype=np.float32)})
-                outputs: NDArray[np.float32] = np.asarray(raw, dtype=np.float32)
-            except Exception as error:  # ONNX Runtime raises many private classes
-                reason = str(error).splitlines()[0][:200]
-                raise ModelError(f"{name}: the network failed on {shape} ({reason})") from error
-            if outputs.shape != (len(features), self.card.dimension):
-                raise ModelError(f"{name}: the network answers {outputs.shape}, not what its card says; pull it again")
+        outputs = self._run(self._output, features)
+        if outputs.shape != (len(features), self.card.dimension):
+            raise ModelError(f"{name}: the network answers {outputs.shape}, not what its card says; pull it again")
+        with np.errstate(all="ignore"):  # what overflows is refused
             norms = np.linalg.norm(outputs, axis=1)
         if not (np.isfinite(norms) & (norms > 0)).all():
             raise ModelError(
                 f"{name}: the network's answer is zero or not finite for {shape[1]} frames; give longer speech"
             )
         return outputs
+
+    def sequence(self, features: NDArray[np.float32], /) -> NDArray[np.float32]:
+        """What the network knows of each moment before it pools them; only where `pooling` is not None.
+
+        Args:
+            features: as in a call.
+
+        Returns:
+            Shape (batch, channels, ceil(frames / 2)).
+
+        Raises:
+            ValueError: the features have another shape.
+            ModelError: the network fails, or answers with numbers that are not finite.
+        """
+        outputs = self._run(SEQUENCE, features)
+        if not np.isfinite(outputs).all():
+            raise ModelError(f"{self.card.name}: the network's answer is not finite; check the recording")
+        return outputs
+
+    def _run(self, output: str, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One output of the network."""
+        name, shape = self.card.name, features.shape
+        if len(shape) != 3 or 0 in shape or shape[1:] != (self.frames or shape[1], self._bands):
+            wanted = f"(batch, {self.frames or 'frames'}, {self._bands})"
+            raise ValueError(f"{name} takes features {wanted}, got {shape}")
+        try:
+            (raw,) = self._session.run([output], {self._input: np.ascontiguousarray(features, dtype=np.float32)})
+        except Exception as error:  # ONNX Runtime raises many private classes
+            reason = str(error).splitlines()[0][:200]
+            raise ModelError(f"{name}: the network failed on {shape} ({reason})") from error
+        with np.errstate(all="ignore"):
+            return np.asarray(raw, dtype=np.float32)
 
 
 def read_model(path: Path) -> tuple[ModelCard, bytes]:

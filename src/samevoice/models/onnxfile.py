@@ -26,12 +26,14 @@ MAX_DEPTH = 16  # graphs inside branches inside graphs
 MAX_RANK = 16
 
 MODEL_GRAPH, MODEL_METADATA = 7, 14
-GRAPH_NODE, GRAPH_INITIALIZER = 1, 5
+GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_OUTPUT = 1, 5, 12
 NODE_OUTPUT, NODE_KIND, NODE_ATTRIBUTE = 2, 4, 5
 ATTRIBUTE_TENSOR, ATTRIBUTE_GRAPH, ATTRIBUTE_GRAPHS = 5, 6, 11
 TENSOR_DIMS, TENSOR_KIND, TENSOR_NAME, TENSOR_RAW = 1, 2, 8, 9
 TENSOR_DATA = {3, 4, 5, 6, 7, 9, 10, 11, 13, 14}  # any of these says that data is there, or elsewhere
 ENTRY_KEY, ENTRY_VALUE = 1, 2
+VALUE_NAME, VALUE_TYPE = 1, 2
+FLOAT_TENSOR = b"\x0a\x02\x08\x01"  # a type: tensor of float32, of any shape
 
 KINDS = {1: "<f4", 6: "<i4", 7: "<i8", 9: "|b1", 10: "<f2", 11: "<f8"}
 
@@ -128,6 +130,19 @@ def with_metadata(model: bytes, metadata: Mapping[str, str]) -> bytes:
         _delimited(ENTRY_KEY, key.encode()) + _delimited(ENTRY_VALUE, value.encode()) for key, value in metadata.items()
     )
     return model + b"".join(_delimited(MODEL_METADATA, entry) for entry in entries)
+
+
+def with_output(model: bytes, name: str) -> bytes:
+    """The model with one of its inner tensors as a further output; what is not asked for is not computed.
+
+    Parts of one message that come one after the other are merged by whoever reads them, so nothing before is touched.
+
+    Args:
+        model: a serialised ONNX model.
+        name: of a float32 tensor of its graph.
+    """
+    output = _delimited(VALUE_NAME, name.encode()) + _delimited(VALUE_TYPE, FLOAT_TENSOR)
+    return model + _delimited(MODEL_GRAPH, _delimited(GRAPH_OUTPUT, output))
 
 
 def split_metadata(model: bytes) -> tuple[bytes, dict[str, str]]:

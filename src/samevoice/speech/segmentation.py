@@ -26,6 +26,7 @@ WINDOW = 160_000  # samples of a window, as in training: 10 s
 FRAME = 270  # samples from one frame to the next
 FIELD = 991  # samples that a frame sees
 FRAMES = 589  # of a window
+TAIL = 1_600  # samples: less sound than this at the end is not worth a window of its own
 LEAST = FIELD + FRAME  # samples that the network can normalise
 STEP = 296  # frames from one window to the next, so that each moment is heard twice
 BATCH = 8  # windows per call
@@ -96,7 +97,8 @@ def windows(blocks: Iterable[Waveform], step: int = STEP) -> Iterator[tuple[int,
     """Cut a recording into windows of 10 s.
 
     The last window ends with the recording, so that it too hears 10 s, and begins on a frame, so that up to 269 samples
-    of silence follow; only a recording shorter than 10 s is filled up with more.
+    of silence follow; only a recording shorter than 10 s is filled up with more. Less than a tenth of a second at the
+    end may be left out.
 
     Args:
         blocks: consecutive waveforms at 16 kHz.
@@ -121,7 +123,7 @@ def windows(blocks: Iterable[Waveform], step: int = STEP) -> Iterator[tuple[int,
             sound, first, ahead = sound[ahead:], first + ahead // FRAME, step * FRAME
             yield first, sound[:WINDOW]
     left = max(len(sound) - WINDOW, 0)
-    if left or (len(sound) and not ahead):
+    if left >= TAIL or (len(sound) and not ahead):
         late = -(-left // FRAME)
         rest = sound[late * FRAME :]
         yield first + late, np.pad(rest, (0, WINDOW - len(rest)))

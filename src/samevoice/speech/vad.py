@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import onnxruntime as ort
 from numpy.typing import NDArray
 
-from samevoice.audio.waveform import Waveform
+from samevoice.audio.waveform import Samples, Waveform
 from samevoice.errors import AudioError
 from samevoice.runtime import open_session
 from samevoice.speech.timeline import Seconds, Segment, Timeline
@@ -109,32 +110,57 @@ class SileroVad:
         Raises:
             AudioError: a block has another rate.
         """
-        state = np.zeros(STATE_SHAPE, dtype=np.float32)
-        rest = np.zeros(CONTEXT, dtype=np.float32)
+        stream, total = self.stream(), 0
         found: list[NDArray[np.float32]] = []
-        total = 0
         for block in blocks:
             if block.rate != RATE:
                 raise AudioError(f"voice activity detection works at {RATE} Hz, got {block.rate} Hz; resample first")
             total += len(block.samples)
-            joined = np.concatenate([rest, block.samples])
-            count = (len(joined) - CONTEXT) // WINDOW
-            rest = joined[count * WINDOW :]
-            if count:
-                probabilities, state = self._run(joined, count, state)
-                found.append(probabilities)
-        if len(rest) > CONTEXT:  # the last window is filled up with silence
-            probabilities, _ = self._run(np.pad(rest, (0, CONTEXT + WINDOW - len(rest))), 1, state)
-            found.append(probabilities)
-        return np.concatenate([np.empty(0, dtype=np.float32), *found]), total / RATE
+            found.append(stream.push(block.samples))
+        return np.concatenate([*found, stream.finish()]), total / RATE
 
-    def _run(
-        self, samples: NDArray[np.float32], count: int, state: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Probabilities of `count` windows, and the state after them."""
+    def stream(self) -> SileroStream:
+        """The same network for a recording that is still going on."""
+        return SileroStream(self._session)
+
+
+class SileroStream:
+    """Probabilities of speech as the sound comes; they are those of the whole, however it is cut.
+
+    Args:
+        session: the network.
+    """
+
+    def __init__(self, session: ort.InferenceSession) -> None:
+        """Begin before the first sample."""
+        self._session = session
+        self._state = np.zeros(STATE_SHAPE, dtype=np.float32)
+        self._rest = np.zeros(CONTEXT, dtype=np.float32)
+
+    def push(self, samples: Samples) -> NDArray[np.float32]:
+        """Probabilities of the windows that are complete with these samples.
+
+        Args:
+            samples: the next ones at 16 kHz, any number, shape (n,).
+        """
+        joined = np.concatenate([self._rest, samples])
+        count = (len(joined) - CONTEXT) // WINDOW
+        self._rest = joined[count * WINDOW :]
+        return self._run(joined, count) if count else np.empty(0, dtype=np.float32)
+
+    def finish(self) -> NDArray[np.float32]:
+        """The probability of what is left at the end, filled up with silence: one, or none."""
+        left, self._rest = self._rest, self._rest[:CONTEXT]
+        if len(left) == CONTEXT:
+            return np.empty(0, dtype=np.float32)
+        return self._run(np.pad(left, (0, CONTEXT + WINDOW - len(left))), 1)
+
+    def _run(self, samples: Samples, count: int) -> NDArray[np.float32]:
+        """Probabilities of `count` windows; the state goes on."""
         views = np.lib.stride_tricks.sliding_window_view(samples, CONTEXT + WINDOW)[::WINDOW][:count]
-        probabilities, state = self._session.run(None, {"windows": np.ascontiguousarray(views), "state": state})
-        return np.asarray(probabilities, dtype=np.float32), state
+        fed = {"windows": np.ascontiguousarray(views), "state": self._state}
+        probabilities, self._state = self._session.run(None, fed)
+        return np.asarray(probabilities, dtype=np.float32)
 
 
 def everything(blocks: Iterable[Waveform], /) -> Timeline:

@@ -1,0 +1,249 @@
+"""Which pieces have one voice, and how many voices there are.
+
+Knows: pieces, trees, pairs that must or cannot be together. Does not know: sound, turns, names.
+A voice is a cluster of average links that holds enough speech. Where best to cut the tree differs between recordings,
+and by as much the number of voices is uncertain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samevoice.diarization.agglomerate import Array, Labels, Tree, agglomerate
+from samevoice.diarization.evidence import Evidence
+from samevoice.diarization.spectral import spectral
+from samevoice.errors import ConfigError
+from samevoice.speech.segmentation import VOICES
+
+STEADY = 1.0  # seconds of a piece that says who speaks; shorter ones follow the others
+HEAVIEST = 5.0  # seconds: a piece counts no more, however long it is
+STRANGERS = 0.5  # cosine below which two voices of one window are two people
+SHARE = 1 / 60  # of all speech that a speaker needs, within these bounds in seconds
+LEAST, ENOUGH = 0.5, 2.0
+SPREAD = 0.05  # standard deviation of the best cut between recordings
+CUTS = np.linspace(-2.5, 2.5, 101)  # of these deviations
+FIRST_LEVEL = 2_000  # pieces that one tree takes; more are first joined where they are surely one voice
+SURELY = 0.75  # cosine of that
+
+Method = Literal["agglomerative", "spectral"]
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How voices are told apart.
+
+    Args:
+        speakers: how many there are, where that is known.
+        least: at least so many.
+        most: at most so many; None for no bound.
+        method: "agglomerative" (average links) or "spectral".
+        likeness: mean cosine from which two clusters are one voice, in (-1, 1).
+
+    Raises:
+        ConfigError: bounds that nothing can meet.
+    """
+
+    speakers: int | None = None
+    least: int = 1
+    most: int | None = None
+    method: Method = "agglomerative"
+    likeness: float = 0.45
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that nothing can meet."""
+        if self.speakers is not None and self.speakers < 1:
+            raise ConfigError(f"{self.speakers} speakers cannot be told apart; give 1 or more")
+        if self.least < 1 or (self.most is not None and self.most < self.least):
+            raise ConfigError(f"{self.least} to {self.most} speakers cannot be told apart; give 1 <= least <= most")
+        if not -1 < self.likeness < 1:
+            raise ConfigError(f"likeness {self.likeness} is no cosine between -1 and 1")
+
+    def bounded(self, count: int) -> int:
+        """The number of speakers nearest to a count that the bounds allow."""
+        if self.speakers is not None:
+            return self.speakers
+        return max(self.least, count if self.most is None else min(count, self.most))
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """What somebody said about pieces.
+
+    Args:
+        together: groups of pieces that are one voice.
+        apart: pairs of pieces that are two.
+    """
+
+    together: tuple[tuple[int, ...], ...] = ()
+    apart: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """Who is who.
+
+    Args:
+        labels: the speaker of each piece, int (p,), from 0 in order of first appearance.
+        counts: probability of each number of speakers, likeliest first.
+    """
+
+    labels: Labels
+    counts: tuple[tuple[int, float], ...]
+
+    @property
+    def speakers(self) -> int:
+        """How many there are."""
+        return int(self.labels.max()) + 1 if len(self.labels) else 0
+
+
+def tell(evidence: Evidence, telling: Telling | None = None, constraints: Constraints | None = None) -> Told:
+    """Tell the voices of a recording apart.
+
+    Args:
+        evidence: of the recording.
+        telling: how.
+        constraints: what is known about pieces.
+
+    Raises:
+        ConfigError: the constraints contradict each other.
+    """
+    rules, known = telling or Telling(), constraints or Constraints()
+    if not len(evidence.windows):
+        return Told(np.zeros(0, dtype=np.intp), ((0, 1.0),))
+    rows = _steady(evidence, known)
+    place = {int(row): at for at, row in enumerate(rows)}
+    together = [[place[piece] for piece in group] for group in known.together]
+    apart = [(place[one], place[other]) for one, other in known.apart]
+    _check(together, apart)
+    seconds = evidence.seconds[rows].astype(np.float64)
+    vectors = evidence.vectors[rows].astype(np.float64)
+    apart += _within_windows(evidence.windows[rows], vectors)
+    weights = np.minimum(seconds, HEAVIEST)
+    tree = _tree(vectors, weights, together, apart)
+    voices = _Voices(tree, seconds, _enough(evidence))
+    wanted = rules.bounded(voices.at(rules.likeness))
+    if rules.method == "spectral":
+        found = spectral(vectors, weights, rules, together, apart)
+    else:
+        found = tree.cut_after(voices.merges(wanted, rules.likeness))
+    kept = _heaviest(found, seconds, wanted if rules.method == "agglomerative" else len(set(found.tolist())))
+    return Told(_settled(evidence, rows, found, kept), voices.probabilities(rules))
+
+
+def _steady(evidence: Evidence, known: Constraints) -> Labels:
+    """The pieces that say who speaks: long ones, and those somebody said something about."""
+    steady = evidence.seconds >= STEADY
+    if steady.sum() < 2:
+        steady = np.ones(len(steady), dtype=np.bool_)
+    steady[[piece for group in (*known.together, *known.apart) for piece in group]] = True
+    return np.flatnonzero(steady)
+
+
+def _check(together: Sequence[Sequence[int]], apart: Sequence[tuple[int, int]]) -> None:
+    """Refuse pieces that are said to be both."""
+    of: dict[int, set[int]] = {}
+    for group in together:
+        one = set(group).union(*(of.get(piece, ()) for piece in group))
+        of.update(dict.fromkeys(one, one))
+    if any(other in of.get(one, {one}) for one, other in apart):
+        raise ConfigError("two parts of the recording are said to be one voice and two; take one of the two back")
+
+
+def _enough(evidence: Evidence) -> float:
+    """Seconds of speech that a speaker needs here; each moment lies in two windows, but at the ends."""
+    return float(np.clip(evidence.seconds.sum() / 2 * SHARE, LEAST, ENOUGH))
+
+
+def _within_windows(windows: NDArray[np.int64], vectors: Array) -> list[tuple[int, int]]:
+    """Pairs of voices of one window that are two people: the segmentation says so, and they are unlike."""
+    return [
+        (one, one + shift)
+        for shift in range(1, VOICES)
+        for one in np.flatnonzero(windows[shift:] == windows[:-shift]).tolist()
+        if vectors[one] @ vectors[one + shift] < STRANGERS
+    ]
+
+
+def _tree(vectors: Array, weights: Array, together: Sequence[Sequence[int]], apart: Sequence[tuple[int, int]]) -> Tree:
+    """The tree of all pieces; of very many, pieces that are near in time and surely one voice are joined first."""
+    if len(vectors) <= FIRST_LEVEL:
+        return agglomerate(vectors, weights, together=together, apart=apart)
+    joined = [list(group) for group in together]
+    foes: dict[int, set[int]] = {}
+    for one, other in apart:
+        foes.setdefault(one, set()).add(other)
+    for start in range(0, len(vectors), FIRST_LEVEL // 2):
+        rows = np.arange(start, min(start + FIRST_LEVEL // 2, len(vectors)))
+        near = [(one - start, other - start) for one in rows.tolist() for other in foes.get(one, ()) if other in rows]
+        labels = agglomerate(vectors[rows], weights[rows], apart=near).cut(SURELY)
+        joined += [rows[labels == label].tolist() for label in range(labels.max() + 1)]
+    return agglomerate(vectors, weights, together=joined, apart=apart)
+
+
+class _Voices:
+    """How many voices with enough speech there are after each merge of a tree.
+
+    Args:
+        tree: of pieces.
+        seconds: of the pieces.
+        enough: seconds that a voice needs; each moment counts twice, since it lies in two windows.
+    """
+
+    def __init__(self, tree: Tree, seconds: Array, enough: float) -> None:
+        """Follow the merges."""
+        mass = seconds / 2
+        counts = [int((mass >= enough).sum())]
+        mass = mass.copy()
+        for kept, gone in tree.merges.tolist():
+            before = int(mass[kept] >= enough) + int(mass[gone] >= enough)
+            mass[kept] += mass[gone]
+            counts.append(counts[-1] + int(mass[kept] >= enough) - before)
+        self._tree, self._counts = tree, np.maximum(counts, 1)
+
+    def at(self, likeness: float) -> int:
+        """How many there are where the tree is cut at a likeness."""
+        return int(self._counts[self._tree.merges_above(likeness)])
+
+    def merges(self, wanted: int, likeness: float) -> int:
+        """After how many merges so many voices are left, or nearly; nearest to the cut at a likeness."""
+        wrong = np.abs(self._counts[self._tree.demanded :] - wanted)
+        candidates = np.flatnonzero(wrong == wrong.min()) + self._tree.demanded
+        cut = self._tree.merges_above(likeness)
+        return int(candidates[np.abs(candidates - cut).argmin()])
+
+    def probabilities(self, rules: Telling) -> tuple[tuple[int, float], ...]:
+        """Of each number of speakers, likeliest first: the best cut differs between recordings."""
+        shares = np.exp(-0.5 * CUTS**2)
+        found: dict[int, float] = {}
+        for cut, share in zip(rules.likeness + SPREAD * CUTS, shares / shares.sum(), strict=True):
+            count = rules.bounded(self.at(float(cut)))
+            found[count] = found.get(count, 0.0) + float(share)
+        return tuple(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _heaviest(labels: Labels, seconds: Array, count: int) -> Labels:
+    """The clusters with the most speech."""
+    totals = np.bincount(labels, weights=seconds)
+    return np.sort(np.argsort(-totals, kind="stable")[:count])
+
+
+def _settled(evidence: Evidence, rows: Labels, found: Labels, kept: Labels) -> Labels:
+    """A speaker for every piece: its cluster where that is kept, else the nearest; in order of first appearance."""
+    vectors = evidence.vectors.astype(np.float64)
+    weights = np.minimum(evidence.seconds, HEAVIEST).astype(np.float64)
+    labels = np.full(len(vectors), -1)
+    labels[rows] = np.where(np.isin(found, kept), np.searchsorted(kept, found), -1)
+    means = np.stack([weights[labels == one] @ vectors[labels == one] for one in range(len(kept))])
+    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    loose = labels < 0
+    labels[loose] = (vectors[loose] @ means.T).argmax(axis=1)
+    _, first = np.unique(labels, return_index=True)
+    rank = np.empty(len(kept), dtype=np.intp)
+    rank[labels[np.sort(first)]] = np.arange(len(first))
+    settled: Labels = rank[labels]
+    return settled

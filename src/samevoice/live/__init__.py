@@ -1,0 +1,1 @@
+"""Listening as it happens: to a microphone, a pipe, or a file that grows."""
