@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from samevoice.live.gate import Gate
-from samevoice.speech.timeline import Timeline
+from samevoice.speech.timeline import Segment, Timeline
 from samevoice.speech.vad import Hysteresis
 
 LEVELS = st.sampled_from([0.0, 0.1, 0.34, 0.35, 0.4, 0.49, 0.5, 0.9, 1.0])
+HOP = 0.032
 
 
 @given(
@@ -24,26 +27,23 @@ def test_the_pieces_are_the_segments_of_the_whole(
 ) -> None:
     rules = Hysteresis(min_speech=min_speech, min_silence=min_silence, padding=padding)
     whole = np.array([one for block in blocks for one in block], dtype=np.float32)
-    gate = Gate(rules, 0.032)
-    pieces, settled = [], 0.0
+    gate = Gate(rules, HOP)
+    pieces: list[Segment] = []
     for block in blocks:
-        for piece in gate.push(np.array(block, dtype=np.float32)):
-            assert piece.segment.start >= settled - padding - 1e-9
-            pieces.append(piece)
-        assert gate.settled >= settled - 1e-9
         settled = gate.settled
-        assert all(piece.segment.end <= settled + padding + 1e-9 for piece in pieces)
+        fresh = list(gate.push(np.array(block, dtype=np.float32)))
+        assert all(piece.start >= settled for piece in fresh)
+        pieces += fresh
     pieces += gate.finish()
-    extent = len(whole) * 0.032
-    assert Timeline((piece.segment for piece in pieces), extent) == rules.segments(whole, 0.032, extent)
+    assert all(one.end <= other.start for one, other in pairwise(pieces))
+    extent = len(whole) * HOP
+    assert Timeline(pieces, extent) == rules.segments(whole, HOP, extent)
 
 
-def test_speech_comes_through_when_it_is_long_enough() -> None:
-    gate = Gate(Hysteresis(min_speech=0.2, min_silence=0.1, padding=0.0), 0.05)
-    late = [next(iter(gate.push(np.ones(1, dtype=np.float32))), None) for _ in range(5)]
-    assert late[:3] == [None, None, None]
-    assert late[3] is not None
-    assert (late[3].segment.start, late[3].last) == (0.0, False)
-    assert late[4] is not None
-    (end,) = gate.push(np.zeros(2, dtype=np.float32)) or (None,)
-    assert end.last
+def test_speech_comes_through_when_it_is_long_enough_and_ends_after_a_pause() -> None:
+    gate = Gate(Hysteresis(min_speech=0.2, min_silence=0.1, padding=0.01), 0.05)
+    loud, quiet = np.ones(1, dtype=np.float32), np.zeros(1, dtype=np.float32)
+    told = [(list(gate.push(window)), gate.speaking) for window in (loud, loud, loud, loud, loud, quiet, quiet)]
+    assert told[:3] == [([], False)] * 3
+    assert told[3:5] == [([Segment(0.0, 0.2)], True), ([Segment(0.2, 0.25)], True)]
+    assert told[5:] == [([], True), ([Segment(0.25, 0.26)], False)]

@@ -24,6 +24,7 @@ from samevoice.cli import (
     check,
     compare,
     data,
+    diarize,
     embed,
     enrol,
     evaluate,
@@ -56,6 +57,7 @@ app.command("enrol")(enrol.enrol)
 app.command("identify")(identify.identify)
 app.add_typer(people.app, name="people")
 app.add_typer(gallery.app, name="gallery")
+app.command("diarize")(diarize.diarize)
 app.command("timeline")(timeline.timeline)
 app.add_typer(recordings.app, name="recordings")
 app.command("score-diarization")(score_diarization.score_diarization)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from samevoice.errors import ConfigError
 from samevoice.evaluation.plots import check_picture
+from samevoice.files import write_atomically
 
 PAGES = (".html", ".htm")
 
@@ -26,6 +27,18 @@ def require_writable(output: Path) -> None:
         raise ConfigError(f"{output}: is a folder; name a file")
     if output.exists() and not output.is_file():
         raise ConfigError(f"{output}: is a device or the like; name a file")
+
+
+def write_text(output: Path, text: str) -> None:
+    """Write a text as UTF-8, whole or not at all.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    try:
+        write_atomically(output, lambda file: file.write(text.encode()))
+    except OSError as error:
+        raise ConfigError(f"{output}: cannot be written ({error.strerror}); choose another") from error
 
 
 def require_page(path: Path) -> None:

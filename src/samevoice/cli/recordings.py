@@ -9,9 +9,7 @@ import typer
 
 import samevoice as sv  # whose gallery is imported when it is first used: SQLAlchemy takes a quarter of a second
 from samevoice.cli.console import GalleryOption, JsonOption, err, out, print_json
-from samevoice.cli.outputs import require_writable
-from samevoice.errors import ConfigError
-from samevoice.files import write_atomically
+from samevoice.cli.outputs import require_writable, write_text
 from samevoice.gallery.names import shown
 
 IdArgument = Annotated[int, typer.Argument(metavar="ID", min=1, help="Number of a recording, as the list shows it.")]
@@ -77,11 +75,7 @@ def export(
     with sv.Gallery(gallery, create=False) as opened:
         found = opened.recording(number)
     turns = [Turn(one.start, one.end, one.name, one.confidence) for one in found.turns]
-    text = write(Diarization(turns, found.extent, found.label), name)
-    try:
-        write_atomically(output, lambda file: file.write(text.encode()))
-    except OSError as error:
-        raise ConfigError(f"{output}: cannot be written ({error.strerror}); name another file") from error
+    write_text(output, write(Diarization(turns, found.extent, found.label), name))
     out.print(f"{shown(found.label)} is in {output}.", markup=False)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from samevoice.cli.console import JsonOption, out, print_json, progress_bar, warn
+from samevoice.cli.outputs import write_text
 from samevoice.corpora.opening import open_corpus
 from samevoice.diarization.formats import write
 from samevoice.diarization.turns import Diarization, Turn, writable
@@ -17,7 +18,6 @@ from samevoice.effects.codecs import CODECS
 from samevoice.effects.sounds import load_sounds
 from samevoice.embedder import load_detector
 from samevoice.errors import ConfigError, DataError
-from samevoice.files import write_atomically
 from samevoice.lab import Conversation, Scene, Studio, takes_of
 from samevoice.lab.writing import FORMATS, write_sound
 from samevoice.options import checked_size
@@ -124,8 +124,8 @@ def _make(studio: Studio, number: int, output: Path, kind: str, count: int) -> d
     with progress_bar(f"{name} of {count}", conversation.extent) as tell:
         write_sound(conversation, output / f"{name}.{kind}", tell)
     facts = {"recording": name, **conversation.to_json(), "reused": conversation.reused}
-    _write_text(output / f"{name}.rttm", write(_diarization(conversation, name), "rttm"))
-    _write_text(output / f"{name}.json", dumps(facts, ensure_ascii=False, indent=2) + "\n")
+    write_text(output / f"{name}.rttm", write(_diarization(conversation, name), "rttm"))
+    write_text(output / f"{name}.json", dumps(facts, ensure_ascii=False, indent=2) + "\n")
     return facts
 
 
@@ -133,14 +133,6 @@ def _diarization(conversation: Conversation, name: str) -> Diarization:
     """The labels as turns."""
     turns = (Turn(segment.start, segment.end, speaker) for segment, speaker in conversation.labels)
     return Diarization(turns, conversation.extent, name)
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write a small file beside the sound."""
-    try:
-        write_atomically(path, lambda file: file.write(text.encode()))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror}); make room or choose another place") from error
 
 
 def _require_new(folder: Path) -> None:

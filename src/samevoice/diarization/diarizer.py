@@ -241,10 +241,15 @@ def told_apart(evidence: Evidence, told: Told) -> Diarized:
         told: whose its pieces are.
     """
     assembly = assemble(evidence, told.labels)
-    names = tuple(f"speaker-{number + 1}" for number in range(told.speakers))
-    found = Diarization(turns(assembly, names, evidence.extent), evidence.extent, Path(evidence.recording).name)
+    names = tuple(map(local, range(told.speakers)))
+    found = Diarization(turns(assembly, names, evidence.extent), evidence.extent, Path(evidence.recording).stem)
     speakers = tuple(_speaker(evidence, told.labels, assembly, place, name) for place, name in enumerate(names))
     return Diarized(found, speakers, told.counts, evidence, told.labels)
+
+
+def local(place: int) -> str:
+    """The name of somebody nobody knows, by place in the recording from 0."""
+    return f"speaker-{place + 1}"
 
 
 def journal_of(audio: Source, diarizer: Diarizer) -> Journal | None:
@@ -275,6 +280,7 @@ def _together(name: str, people: Sequence[Speaker]) -> Speaker:
     seconds = sum(one.seconds for one in people)
     if len(people) == 1:
         return replace(people[0], name=name)
-    total = sum(max(one.seconds, HOP) * one.embedding.vector.astype(np.float64) for one in people)
-    vector = (total / np.linalg.norm(total)).astype(np.float32)
-    return Speaker(name, seconds, Embedding(vector, people[0].embedding.model, seconds))
+    weights = np.array([max(one.seconds, HOP) for one in people])
+    total = weights @ np.stack([one.embedding.vector for one in people]).astype(np.float64)
+    unit = (total / np.linalg.norm(total)).astype(np.float32)
+    return Speaker(name, seconds, Embedding(unit, people[0].embedding.model, seconds))

@@ -202,11 +202,12 @@ def _spans(times: Times, track: Track, crowd: Track, origin: int, core: int, who
     place = np.clip(_frame_at(times, origin), 0, len(track) - 1)
     clear = (track[place] >= ACTIVE) & (crowd[place] < CROWDED)
     end = (core + CORE // FRAME) * HOP if whole else (float(times[-1]) if len(times) else 0.0)
-    starts = np.arange(np.ceil(core * HOP / SPAN_STEP), np.ceil(end / SPAN_STEP)) * SPAN_STEP
+    starts: Times = SPAN_STEP * np.arange(np.ceil(core * HOP / SPAN_STEP), np.ceil(end / SPAN_STEP), dtype=np.float64)
     chosen = clear & (times >= starts[:, None]) & (times < starts[:, None] + SPAN)
     return starts, chosen
 
 
 def _frame_at(times: Times, first: int) -> Rows:
     """The frame nearest to each moment, counted from the frame `first`."""
-    return np.rint((times - frame_times(1, first)[0]) / HOP).astype(np.int64)
+    found: Rows = np.rint((times - frame_times(1, first)[0]) / HOP).astype(np.int64)
+    return found

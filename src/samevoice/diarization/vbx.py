@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 VANISHED = 1e-7  # a speaker's prior below which nobody speaks with that voice
+RAREST = 1e-100  # a prior is no lower, so that no window is impossible for everybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,10 @@ def _posterior(likelihood: Array, priors: Array, stay: float) -> tuple[Array, fl
     evidence = np.exp(likelihood - highest)  # of each window, up to a factor that cancels
     forward, backward = np.empty((count, speakers)), np.ones((count, speakers))
     scales = np.empty(count)
-    message = priors
+    message = priors = np.maximum(priors, RAREST)
     for step in range(count):
         joint = message * evidence[step]
-        scales[step] = max(joint.sum(), np.finfo(np.float64).tiny)
+        scales[step] = joint.sum()
         forward[step] = joint / scales[step]
         message = stay * forward[step] + (1 - stay) * priors
     for step in range(count - 1, 0, -1):

@@ -9,26 +9,12 @@ Knows: probabilities. Does not know: sound.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.speech.timeline import Seconds, Segment
 from samevoice.speech.vad import Hysteresis
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of a segment of speech.
-
-    Args:
-        segment: when; the padding of the segment's ends may reach beyond the recording.
-        last: whether the segment ends with it.
-    """
-
-    segment: Segment
-    last: bool
 
 
 class Gate:
@@ -46,46 +32,54 @@ class Gate:
         self._loud = False  # in a run of windows above the offset that has reached the onset
         self._first: int | None = None  # windows of the segment that is open
         self._end = 0
-        self._given: Seconds | None = None  # how far it was handed out
+        self._given: Seconds = 0.0  # where the newest piece ended
+
+    @property
+    def speaking(self) -> bool:
+        """Whether the newest piece may go on."""
+        return self._first is not None and self._enough
 
     @property
     def settled(self) -> Seconds:
-        """All speech before this moment was handed out."""
-        if self._given is not None:
-            return self._given
-        open_since = self._heard if self._first is None else self._first
-        return max(open_since * self._hop - self._rules.padding, 0.0)
+        """Pieces to come begin here or later."""
+        since = self._heard if self._first is None else self._first
+        return max(self._given, since * self._hop - self._rules.padding)
 
-    def push(self, probabilities: NDArray[np.float32]) -> Iterator[Piece]:
-        """Pieces that are certain with these probabilities, in order.
+    def push(self, probabilities: NDArray[np.float32]) -> Iterator[Segment]:
+        """Pieces that are certain with these probabilities, in order; they touch where they are one segment.
+
+        The padding may reach beyond the recording.
 
         Args:
             probabilities: the next ones, any number, shape (n,), in [0, 1].
         """
-        for probability in probabilities.tolist():
-            self._loud = probability >= self._rules.offset and (self._loud or probability >= self._rules.onset)
-            if self._loud:
-                self._first = self._heard if self._first is None else self._first
-                self._end = self._heard + 1
+        goes_on = (probabilities >= self._rules.offset).tolist()  # in single precision, like the whole
+        begins = (probabilities >= self._rules.onset).tolist()
+        for some, loud in zip(goes_on, begins, strict=True):
+            self._loud = some and (self._loud or loud)
             self._heard += 1
-            if self._first is not None and (self._heard - self._end) * self._hop >= self._rules.min_silence:
-                yield from self._closed()
-        yield from self._more(self._end * self._hop, last=False)
+            if self._loud:
+                self._first = self._heard - 1 if self._first is None else self._first
+                self._end = self._heard
+            elif (self._heard - self._end) * self._hop >= self._rules.min_silence:
+                yield from self.finish()
+        yield from self._until(self._end * self._hop)
 
-    def finish(self) -> Iterator[Piece]:
-        """What is left at the end of the recording."""
-        yield from self._closed()
+    def finish(self) -> Iterator[Segment]:
+        """The end of the open segment, for want of more speech."""
+        yield from self._until(self._end * self._hop + self._rules.padding)
+        self._first = None
 
-    def _closed(self) -> Iterator[Piece]:
-        """The rest of the open segment; the next speech begins another one."""
-        yield from self._more(self._end * self._hop + self._rules.padding, last=True)
-        self._first = self._given = None
+    @property
+    def _enough(self) -> bool:
+        """Whether the open segment is long enough to be one."""
+        return (self._end - (self._first or 0)) * self._hop >= self._rules.min_speech
 
-    def _more(self, end: Seconds, *, last: bool) -> Iterator[Piece]:
-        """The open segment up to here, if it is long enough to be one."""
-        if self._first is None or (self._end - self._first) * self._hop < self._rules.min_speech:
+    def _until(self, end: Seconds) -> Iterator[Segment]:
+        """What was not handed out of the open segment."""
+        if self._first is None or not self._enough:
             return
-        start = max(self._first * self._hop - self._rules.padding, 0.0) if self._given is None else self._given
+        start = max(self._first * self._hop - self._rules.padding, self._given)
         if end > start:
-            yield Piece(Segment(start, end), last)
             self._given = end
+            yield Segment(start, end)

@@ -61,12 +61,13 @@ class SpeechRing:
 
     def last(self, count: int) -> Samples:
         """The newest samples, at most so many, whatever pauses lay between them; shape (n,)."""
-        return self._joined([samples for _, samples in self._parts], np.float32)[max(self._held - count, 0) :]
+        held: Samples = np.concatenate([np.empty(0, dtype=np.float32), *(samples for _, samples in self._parts)])
+        return held[max(self._held - count, 0) :]
 
     def times(self) -> NDArray[np.float64]:
         """When each sample held was said, in seconds of the source, rising; shape (n,)."""
-        places = [first + np.arange(len(samples)) for first, samples in self._parts]
-        return self._joined(places, np.int64) / self.rate
+        places = (first + np.arange(len(samples)) for first, samples in self._parts)
+        return np.concatenate([np.empty(0), *places]) / self.rate
 
     def time_of(self, back: int) -> Seconds:
         """When the sample was said that lies so many before the end; 1 is the newest, at most `len`.
@@ -80,7 +81,3 @@ class SpeechRing:
                 return (first + len(samples) - left) / self.rate
             left -= len(samples)
         raise ValueError(f"sample {back} from the end is not among {self._held}")
-
-    @staticmethod
-    def _joined(parts: list[NDArray[np.generic]], kind: type[np.generic]) -> NDArray[np.generic]:
-        return np.concatenate([np.empty(0, dtype=kind), *parts])

@@ -109,7 +109,8 @@ class Pooled(_Base):
         features = self._features(samples)
         if not len(features):
             return np.empty((self._pooling.weight.shape[1] // 2, 0), dtype=np.float32)
-        return self._encoder.sequence(self._frontend.normalise(features)[None])[0]
+        found: Frames = self._encoder.sequence(self._frontend.normalise(features)[None])[0]
+        return found
 
     def embed(self, sequence: Frames, chosen: Chosen, /) -> Frames:
         """Unit vectors of choices of at least two moments; zeros for others."""

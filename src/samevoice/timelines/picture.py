@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.evaluation.plots import DARK, LIGHT, check_picture, save_picture
-from samevoice.timelines.reading import clock, groups
+from samevoice.timelines.reading import clock, drawable, groups
 from samevoice.timelines.table import SliceTable
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def draw_timeline(table: SliceTable, path: Path) -> None:
     elif lanes:
         image = _draw_people(panels[2], table, lanes)
         figure.colorbar(image, ax=panels[2], label="cosine", pad=0.01)
-    panels[0].set_title(_plain(f"{Path(table.recording).name}, {table.model}"), fontsize=10, loc="left")
+    panels[0].set_title(drawable(f"{Path(table.recording).name}, {table.model}"), fontsize=10, loc="left")
     panels[0].set_xlim(0.0, table.extent)
     tick = next((tick for tick in TICKS if table.extent <= MOST_TICKS * tick), table.extent)
     panels[-1].xaxis.set_major_locator(MultipleLocator(tick))
@@ -102,7 +102,7 @@ def _draw_likeness(axes: Axes, table: SliceTable, lane: tuple[str, Values]) -> N
     axes.set_ylim(min(LOW, float(cosines.min(initial=0.0))), HIGH)
     axes.set_yticks([0.0, 0.5, 1.0])
     axes.set_ylabel("cosine")
-    axes.text(0.005, 0.97, _plain(f"like {Path(name).name}"), transform=axes.transAxes, va="top", fontsize=9)
+    axes.text(0.005, 0.97, drawable(f"like {Path(name).name}"), transform=axes.transAxes, va="top", fontsize=9)
 
 
 def _draw_people(axes: Axes, table: SliceTable, lanes: list[tuple[str, Values]]) -> QuadMesh:
@@ -120,7 +120,7 @@ def _draw_people(axes: Axes, table: SliceTable, lanes: list[tuple[str, Values]])
         cmap="cividis",
         rasterized=True,
     )
-    axes.set_yticks(range(len(lanes)), [_plain(name) for name, _ in lanes])
+    axes.set_yticks(range(len(lanes)), [drawable(name) for name, _ in lanes])
     axes.set_ylim(len(lanes) - 0.5, -0.5)
     return image
 
@@ -154,9 +154,3 @@ def _binned(
     totals = np.add.reduceat(np.where(known, values, 0.0), first)
     counts = np.add.reduceat(known.astype(np.float64), first)
     return edges, np.ma.masked_array(totals / np.maximum(counts, 1.0), mask=counts == 0)
-
-
-def _plain(text: str) -> str:
-    """One line of characters that can be drawn; a dollar sign begins no formula."""
-    text = text.encode(errors="backslashreplace").decode()
-    return "".join(one if one.isprintable() else "?" for one in text)[:80].replace("$", r"\$")
