@@ -109,7 +109,8 @@ def test_windows_that_only_a_lost_speaker_explains_do_no_harm() -> None:
     shares[:, 0] = 1.0
     for stay in (0.0, 0.9):
         found = vbx(x, [100.0], shares, VbxOptions(3.0, 0.1, stay))
-        assert np.isfinite(found.shares).all() and np.isfinite(found.bound).all()
+        assert np.isfinite(found.shares).all()
+        assert np.isfinite(found.bound).all()
 
 
 def test_without_staying_the_order_of_windows_means_nothing() -> None:
@@ -176,7 +177,8 @@ def test_it_stops_when_nothing_is_gained_and_at_the_last_round() -> None:
     bound = vbx(x, phi, gamma, VbxOptions(rounds=500, tolerance=1e-3)).bound
     gains = np.diff(bound) / len(x)
     assert len(bound) < 500
-    assert gains[-1] < 1e-3 and (gains[:-1] >= 1e-3).all()
+    assert gains[-1] < 1e-3
+    assert (gains[:-1] >= 1e-3).all()
 
 
 def test_who_is_present_is_read_from_the_priors() -> None:

@@ -24,7 +24,7 @@ STEADY = 1.0  # seconds of a piece that says who speaks; shorter ones follow the
 HEAVIEST = 5.0  # seconds: a piece counts no more, however long it is
 STRANGERS = 0.5  # cosine below which two voices of one window are two people
 SHARE = 1 / 60  # of all speech that a speaker needs, within these bounds in seconds
-LEAST, ENOUGH = 0.5, 2.0
+LEAST, ENOUGH = 0.5, 4.0
 SPREAD = 0.05  # standard deviation of the best cut between recordings
 CUTS = np.linspace(-2.5, 2.5, 101)  # of these deviations
 FIRST_LEVEL = 2_000  # pieces that one tree takes; more are first joined where they are surely one voice
@@ -52,7 +52,7 @@ class Telling:
     least: int = 1
     most: int | None = None
     method: Method = "agglomerative"
-    likeness: float = 0.45
+    likeness: float = 0.43
 
     def __post_init__(self) -> None:
         """Refuse bounds that nothing can meet."""

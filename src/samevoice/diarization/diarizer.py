@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from samevoice.audio.decode import Source, open_recording
 from samevoice.audio.resample import mix, waveforms
@@ -241,10 +242,14 @@ def told_apart(evidence: Evidence, told: Told) -> Diarized:
         told: whose its pieces are.
     """
     assembly = assemble(evidence, told.labels)
-    names = tuple(map(local, range(told.speakers)))
-    found = Diarization(turns(assembly, names, evidence.extent), evidence.extent, Path(evidence.recording).stem)
-    speakers = tuple(_speaker(evidence, told.labels, assembly, place, name) for place, name in enumerate(names))
-    return Diarized(found, speakers, told.counts, evidence, told.labels)
+    marks = tuple(map(str, range(told.speakers)))
+    spoken = Diarization(turns(assembly, marks, evidence.extent), evidence.extent, Path(evidence.recording).stem)
+    order = [int(mark) for mark in spoken.speakers]  # of first appearance; who was overruled everywhere is not in it
+    found = spoken.renamed({str(speaker): local(place) for place, speaker in enumerate(order)})
+    speakers = tuple(
+        _speaker(evidence, told.labels, assembly, speaker, local(place)) for place, speaker in enumerate(order)
+    )
+    return Diarized(found, speakers, told.counts, evidence, _moved(evidence, told, order))
 
 
 def local(place: int) -> str:
@@ -265,14 +270,31 @@ def journal_of(audio: Source, diarizer: Diarizer) -> Journal | None:
         return None
 
 
-def _speaker(evidence: Evidence, labels: Labels, assembly: Assembly, place: int, name: str) -> Speaker:
-    """Somebody, by all pieces of theirs; each counts by its seconds."""
-    mine = labels == place
+def _moved(evidence: Evidence, told: Told, order: Sequence[int]) -> Labels:
+    """Labels by place in an order; pieces of those who are not in it go to whom they sound most like."""
+    if not order:
+        return np.zeros(len(told.labels), dtype=np.intp)
+    means = np.stack([_mean(evidence, told.labels == speaker) for speaker in order])
+    nearest = (evidence.vectors.astype(np.float64) @ means.T).argmax(axis=1)
+    place = np.full(told.speakers, -1)
+    place[list(order)] = np.arange(len(order))
+    moved: Labels = np.where(place[told.labels] >= 0, place[told.labels], nearest)
+    return moved
+
+
+def _mean(evidence: Evidence, mine: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The direction of some pieces; each counts by its seconds."""
     total = evidence.seconds[mine].astype(np.float64) @ evidence.vectors[mine].astype(np.float64)
+    unit: NDArray[np.float64] = total / max(float(np.linalg.norm(total)), np.finfo(np.float64).tiny)
+    return unit
+
+
+def _speaker(evidence: Evidence, labels: Labels, assembly: Assembly, place: int, name: str) -> Speaker:
+    """Somebody, by all pieces of theirs."""
     alone = assembly.speaking[:, place] & (assembly.speaking.sum(axis=1) == 1)
     seconds = float(alone.sum() * HOP)
-    unit = total / max(float(np.linalg.norm(total)), np.finfo(np.float64).tiny)
-    return Speaker(name, seconds, Embedding(unit.astype(np.float32), evidence.model, seconds))
+    unit = _mean(evidence, labels == place).astype(np.float32)
+    return Speaker(name, seconds, Embedding(unit, evidence.model, seconds))
 
 
 def _together(name: str, people: Sequence[Speaker]) -> Speaker:

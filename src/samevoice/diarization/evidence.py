@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,7 @@ class Evidence:
             found = cls(str(head["recording"]), float(head["extent"]), str(head["model"]), **arrays)
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
-        except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except _DAMAGE as error:
             raise DataError(
                 f"{path}: holds no diarization evidence; give a file that `diarize --keep` wrote"
             ) from error
@@ -118,36 +119,39 @@ class Evidence:
         Raises:
             DataError: so.
         """
+        if not (all(getattr(self, name).ndim == rank for name, (_, rank) in ARRAYS.items()) and self._fits()):
+            raise DataError(f"{where}: holds diarization evidence that is damaged; diarize the recording again")
+
+    def _fits(self) -> bool:
         windows, pieces, spans = len(self.firsts), len(self.windows), len(self.starts)
-        fits = (
+        return bool(
             0 <= self.extent < 1e7
             and self.tracks.shape == (windows, FRAMES, TRACKS)
-            and {array.shape for array in (self.windows, self.voices, self.seconds)} == {(pieces,)}
-            and self.vectors.ndim == self.span_vectors.ndim == 2
-            and self.vectors.shape[0] == pieces
+            and {len(array) for array in (self.windows, self.voices, self.seconds, self.vectors)} == {pieces}
             and self.span_vectors.shape == (spans, self.vectors.shape[1])
-            and all(getattr(self, name).dtype == kind for name, kind in ARRAYS.items())
+            and all(getattr(self, name).dtype == kind for name, (kind, _) in ARRAYS.items())
             and all(np.isfinite(array).all() for array in (self.vectors, self.span_vectors, self.starts, self.seconds))
             and (not pieces or (self.windows.min() >= 0 and self.windows.max() < windows))
             and (not pieces or (self.voices.min() >= 0 and self.voices.max() < VOICES))
-            and bool((np.diff(self.firsts) > 0).all() and (np.diff(self.starts) > 0).all())
+            and (np.diff(self.firsts) > 0).all()
+            and (np.diff(self.starts) > 0).all()
             and (not windows or 0 <= self.firsts[0] <= self.firsts[-1] <= self.frames)
             and (not spans or 0 <= self.starts[0] <= self.starts[-1] <= self.extent)
         )
-        if not fits:
-            raise DataError(f"{where}: holds diarization evidence that is damaged; diarize the recording again")
 
 
-ARRAYS: dict[str, Any] = {
-    "firsts": np.int64,
-    "tracks": np.uint8,
-    "windows": np.int64,
-    "voices": np.int64,
-    "seconds": np.float32,
-    "vectors": np.float32,
-    "starts": np.float32,
-    "span_vectors": np.float16,
+ARRAYS: dict[str, tuple[Any, int]] = {  # kinds and numbers of axes
+    "firsts": (np.int64, 1),
+    "tracks": (np.uint8, 3),
+    "windows": (np.int64, 1),
+    "voices": (np.int64, 1),
+    "seconds": (np.float32, 1),
+    "vectors": (np.float32, 2),
+    "starts": (np.float32, 1),
+    "span_vectors": (np.float16, 2),
 }
+# What numpy, zipfile and json raise for files that are not what they say.
+_DAMAGE = (KeyError, ValueError, TypeError, EOFError, MemoryError, RuntimeError, SyntaxError, BadZipFile, zlib.error)
 
 
 def joined(parts: Sequence[Evidence], extent: Seconds) -> Evidence:
@@ -168,7 +172,7 @@ def _checked(path: Path) -> bytes:
     if path.stat().st_size > MOST_BYTES:
         raise DataError(f"{path}: is too large for diarization evidence; give a file that `diarize --keep` wrote")
     content = path.read_bytes()
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    with ZipFile(io.BytesIO(content)) as archive:
         if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
             raise DataError(f"{path}: unpacks to more than diarization evidence takes; give another file")
     return content

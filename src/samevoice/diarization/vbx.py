@@ -99,8 +99,9 @@ def vbx(vectors: ArrayLike, between: ArrayLike, shares: ArrayLike, options: VbxO
 def _posterior(likelihood: Array, priors: Array, stay: float) -> tuple[Array, float, Array]:
     """Shares of speakers in each window, log of the evidence, and new priors, by forward and backward recursion.
 
-    The transition from speaker i to j has probability `stay` (i = j) + (1 - stay) priors[j] (18), so that each step
-    costs k operations and not k squared.
+    The windows are cut into about as many blocks as each has windows. What a block makes of any message is found for
+    all blocks at once, then the message into each block from one to the next, then all within: the same numbers but
+    for rounding, in three times sqrt(n) steps of Python and not n.
 
     Args:
         likelihood: logarithms, float (n, k).
@@ -108,24 +109,63 @@ def _posterior(likelihood: Array, priors: Array, stay: float) -> tuple[Array, fl
         stay: probability of no draw.
     """
     count, speakers = likelihood.shape
+    length = int(np.ceil(np.sqrt(count)))
+    blocks = -(-count // length)
     highest = likelihood.max(axis=1, keepdims=True)
-    evidence = np.exp(likelihood - highest)  # of each window, up to a factor that cancels
-    forward, backward = np.empty((count, speakers)), np.ones((count, speakers))
-    scales = np.empty(count)
-    message = priors = np.maximum(priors, RAREST)
-    for step in range(count):
+    evidence = np.ones((blocks * length, speakers))  # windows that are only there to fill the last block change nothing
+    evidence[:count] = np.exp(likelihood - highest)  # of each window, up to a factor that cancels
+    evidence = evidence.reshape(blocks, length, speakers).swapaxes(0, 1)  # by place in the block
+    priors = np.maximum(priors, RAREST)
+    first = np.broadcast_to(priors, (blocks, speakers)).copy()
+    after = np.ones((blocks, speakers))  # up to factors
+    if blocks > 1:
+        across = _transfers(evidence, priors, stay)
+        for block in range(blocks - 1):
+            first[block + 1] = _scaled(first[block] @ across[block])
+        for block in range(blocks - 1, 0, -1):
+            after[block - 1] = _scaled(across[block] @ after[block])
+        after = stay * after + (1 - stay) * (after @ priors)[:, None]
+    forward, backward = np.empty(evidence.shape), np.empty(evidence.shape)
+    scales = np.empty((length, blocks, 1))
+    message = first
+    for step in range(length):
         joint = message * evidence[step]
-        scales[step] = joint.sum()
+        scales[step] = joint.sum(axis=1, keepdims=True)
         forward[step] = joint / scales[step]
         message = stay * forward[step] + (1 - stay) * priors
-    for step in range(count - 1, 0, -1):
+    # The message back into a block is known up to a factor: with the one forward it makes a probability.
+    backward[-1] = after / (forward[-1] * after).sum(axis=1, keepdims=True)
+    for step in range(length - 1, 0, -1):
         arriving = evidence[step] * backward[step] / scales[step]
-        backward[step - 1] = stay * arriving + (1 - stay) * float(priors @ arriving)
-    shares = forward * backward
-    shares /= shares.sum(axis=1, keepdims=True)
+        backward[step - 1] = stay * arriving + (1 - stay) * (arriving @ priors)[:, None]
+    in_time = (array.swapaxes(0, 1).reshape(blocks * length, -1)[:count] for array in (forward * backward, scales))
+    shares, scale = in_time
+    shares = shares / shares.sum(axis=1, keepdims=True)
     # Draws of each speaker: the first window's, and those that entered through the prior (22).
-    draws = shares[0].copy()
-    if count > 1:
-        entered = evidence[1:] * backward[1:] / scales[1:, None]
-        draws += (1 - stay) * priors * entered.sum(axis=0)
-    return shares, float(np.log(scales).sum() + highest.sum()), draws / draws.sum()
+    entered = (evidence * backward / scales).swapaxes(0, 1).reshape(blocks * length, -1)[1:count]
+    draws = shares[0] + (1 - stay) * priors * entered.sum(axis=0)
+    return shares, float(np.log(scale).sum() + highest.sum()), draws / draws.sum()
+
+
+def _transfers(evidence: Array, priors: Array, stay: float) -> Array:
+    """What each block makes of a message, (blocks, k, k), up to a factor: from any speaker before it to any after it.
+
+    Args:
+        evidence: by place in the block, (length, blocks, k).
+        priors: (k,).
+        stay: probability of no draw.
+    """
+    _, blocks, speakers = evidence.shape
+    found = np.broadcast_to(np.eye(speakers), (blocks, speakers, speakers))
+    for at in evidence:
+        joint = found * at[:, None]
+        total = joint.sum(axis=2, keepdims=True)
+        found = stay * joint + (1 - stay) * priors * total
+        found /= total.max(axis=1, keepdims=True)
+    return found
+
+
+def _scaled(message: Array) -> Array:
+    """The message with sum 1."""
+    scaled: Array = message / message.sum()
+    return scaled

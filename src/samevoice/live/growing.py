@@ -85,7 +85,9 @@ class _Growth:
         waited = 0.0
         while (found := self._header()) is None:
             if waited >= self._idle:
-                raise AudioError(f"{self._path}: holds no sound yet; start the recording first, or give a longer --idle")
+                raise AudioError(
+                    f"{self._path}: holds no sound yet; start the recording first, or give a longer --idle"
+                )
             time.sleep(POLL)
             waited += POLL
         return found
@@ -103,7 +105,7 @@ class _Growth:
                 count = min(self._ahead(header, place), most)
                 if count < 0:
                     break
-                chunk = os.pread(self._file.fileno(), count, place) if count else b""
+                chunk = self._read(place, count)
                 if chunk:
                     place, waited = place + len(chunk), 0.0
                     yield decoder.push(chunk)
@@ -174,7 +176,9 @@ class _Growth:
             raise AudioError(f"{self._path}: {error}") from error
 
     def _read(self, place: int, count: int) -> bytes:
-        return os.pread(self._file.fileno(), count, place)
+        """At most so many bytes from a place on."""
+        self._file.seek(place)
+        return self._file.read(count)
 
     def _foreign(self) -> AudioError:
         return AudioError(
