@@ -12,7 +12,8 @@ Labels = NDArray[np.intp]
 def unit(rows: ArrayLike) -> Array:
     """Rows of length one."""
     found = np.asarray(rows, dtype=np.float64)
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+    divided: Array = found / np.linalg.norm(found, axis=1, keepdims=True)
+    return divided
 
 
 def directions(seed: int, count: int, dimension: int = 8) -> Array:

@@ -17,7 +17,8 @@ def defined(
 ) -> tuple[list[Labels], list[float]]:
     """Average links as they are defined: all pairs of members, every time; labels and likeness after each merge."""
     labels = components(len(vectors), groups)
-    steps, likeness = [labels.copy()], []
+    steps = [labels.copy()]
+    likeness: list[float] = []
     cosines = vectors @ vectors.T * weights[:, None] * weights
     mass = weights[:, None] * weights
     while True:

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samevoice.diarization import evidence as module
-from samevoice.diarization.evidence import ARRAYS, HOP, TRACKS, VOICES, Evidence, joined
+from samevoice.diarization.evidence import ARRAYS, HOP, TRACKS, Evidence, joined
 from samevoice.errors import DataError
-from samevoice.speech.segmentation import FRAMES, STEP
+from samevoice.speech.segmentation import FRAMES, STEP, VOICES
 
 
 def made(
@@ -145,14 +145,14 @@ def test_no_byte_of_the_directory_does_harm(tmp_path: Path, whole: bytes, seed: 
 
 
 def written(path: Path, **changes: Any) -> None:
-    """A file with other arrays; None leaves one out."""
+    """A file in which some arrays, or entries of the head, are others."""
     before = made()
     head = {"version": module.VERSION, "recording": "x", "extent": before.extent, "model": "tiny@0"}
     arrays: dict[str, Any] = {name: getattr(before, name) for name in ARRAYS}
     arrays["head"] = np.frombuffer(json.dumps(head | changes.pop("head", {})).encode(), dtype=np.uint8)
     arrays |= {name: change(before) if callable(change) else change for name, change in changes.items()}
     with path.open("wb") as stream:
-        np.savez(stream, **{name: array for name, array in arrays.items() if array is not None})
+        np.savez(stream, **arrays)
 
 
 def test_the_files_written_here_are_good_but_for_what_is_changed(tmp_path: Path) -> None:
@@ -162,12 +162,10 @@ def test_the_files_written_here_are_good_but_for_what_is_changed(tmp_path: Path)
 
 @pytest.mark.parametrize("name", ["head", *ARRAYS])
 def test_a_file_that_lacks_something_is_refused(tmp_path: Path, name: str) -> None:
-    written(tmp_path / "less", **{name: {}} if name == "head" else {name: None})
-    if name == "head":
-        np.savez(tmp_path / "less.npz", **{key: getattr(made(), key) for key in ARRAYS})
-        refused(tmp_path / "less.npz", "holds no diarization evidence")
-    else:
-        refused(tmp_path / "less", "holds no diarization evidence")
+    written(tmp_path / "whole")
+    with np.load(tmp_path / "whole") as whole:
+        np.savez(tmp_path / "less.npz", **{key: whole[key] for key in whole if key != name})
+    refused(tmp_path / "less.npz", "holds no diarization evidence")
 
 
 @pytest.mark.parametrize(
@@ -195,6 +193,11 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
 def test_an_extent_that_cannot_be_is_refused(tmp_path: Path, extent: float) -> None:
     written(tmp_path / "long", head={"extent": extent})
     refused(tmp_path / "long", "damaged")
+
+
+def test_an_extent_without_end_is_refused(tmp_path: Path) -> None:
+    written(tmp_path / "long", head={"extent": 10**400})
+    refused(tmp_path / "long", "holds no diarization evidence")
 
 
 def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from clustermakers import Array
+from clustermakers import Array, Labels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logsumexp
@@ -17,7 +17,7 @@ STAY = st.sampled_from([0.0, 0.3, 0.9, 0.99])
 
 def conversation(
     seed: int, windows: int = 40, speakers: int = 3, dimension: int = 6, apart: float = 3.0
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, Labels]:
     """Windows of speakers who take turns, the variances between them, and who speaks."""
     generator = np.random.default_rng(seed)
     between = np.sort(generator.uniform(0.2, apart, dimension))[::-1] ** 2

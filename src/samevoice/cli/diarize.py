@@ -33,7 +33,7 @@ from samevoice.diarization.picture import draw_diarization
 from samevoice.errors import ConfigError
 from samevoice.evaluation.plots import check_picture
 from samevoice.gallery.names import shown
-from samevoice.gallery.rules import DEFAULT_FPIR
+from samevoice.gallery.rules import DEFAULT_FPIR, check_fpir
 from samevoice.timelines.reading import clock
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def diarize(
     form = _checked(output, form, picture, keep)
     if expires is not None and not keep_history:
         raise ConfigError("--expires says when to forget what --remember keeps; give both")
+    check_fpir(fpir)
     until = None if expires is None else moment(expires)
     said: list[Recognised] = []
     if known:

@@ -9,7 +9,7 @@ Knows: evidence, labels, posteriors. Does not know: sound, names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from samevoice.diarization.agglomerate import Array, Labels
 from samevoice.diarization.evidence import HOP, SCALE, Evidence, Frames
-from samevoice.diarization.hearing import SPAN, SPAN_STEP
+from samevoice.diarization.hearing import ACTIVE, SPAN, SPAN_STEP
 from samevoice.diarization.turns import Turn
 from samevoice.diarization.vbx import VbxOptions, vbx
 from samevoice.speech.segmentation import FRAMES, VOICES, frame_times
@@ -49,13 +49,14 @@ class Assembly:
     confidence: Frames
 
 
-def assemble(evidence: Evidence, labels: Labels, *, refine: bool = True) -> Assembly:
+def assemble(evidence: Evidence, labels: Labels, *, refine: bool = True, pinned: Sequence[int] = ()) -> Assembly:
     """Who speaks in each frame.
 
     Args:
         evidence: of the recording.
         labels: the speaker of each piece, int (p,), from 0.
         refine: let the spans overrule the pieces.
+        pinned: pieces that they do not overrule.
     """
     speakers = int(labels.max()) + 1 if len(labels) else 0
     active, speech, crowd = _tracks(evidence, labels, speakers)
@@ -64,7 +65,7 @@ def assemble(evidence: Evidence, labels: Labels, *, refine: bool = True) -> Asse
     certainty = active / np.maximum(active.sum(axis=1, keepdims=True), FAINTEST)
     if refine and speakers > 1 and len(evidence.starts):
         posterior, known = _spoken(evidence, speaking)
-        single = known & (speaking.sum(axis=1) == 1)
+        single = known & (speaking.sum(axis=1) == 1) & ~_active(evidence, pinned)
         weighed = np.log(posterior[single]) + PRIOR * speaking[single]
         weighed -= weighed.max(axis=1, keepdims=True)
         shares = np.exp(weighed)
@@ -122,6 +123,17 @@ def _tracks(evidence: Evidence, labels: Labels, speakers: int) -> tuple[Frames, 
     rest /= total[:, None]
     active /= total[:, None]
     return active[: evidence.frames], rest[: evidence.frames, 0], rest[: evidence.frames, 1]
+
+
+def _active(evidence: Evidence, pieces: Sequence[int]) -> Masks:
+    """The frames in which one of some pieces speaks."""
+    found = np.zeros(evidence.frames, dtype=np.bool_)
+    for piece in pieces:
+        first = evidence.firsts[evidence.windows[piece]]
+        speaks = evidence.tracks[evidence.windows[piece], :, evidence.voices[piece]] >= ACTIVE * SCALE
+        place = found[first : first + FRAMES]
+        place |= speaks[: len(place)]
+    return found
 
 
 def _loudest(active: Frames, many: NDArray[np.int8]) -> Masks:

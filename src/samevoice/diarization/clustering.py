@@ -7,7 +7,7 @@ and by as much the number of voices is uncertain.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -119,12 +119,13 @@ def tell(evidence: Evidence, telling: Telling | None = None, constraints: Constr
     place = {int(row): at for at, row in enumerate(rows)}
     together = [[place[piece] for piece in group] for group in known.together]
     apart = [(place[one], place[other]) for one, other in known.apart]
-    _check(together, apart)
+    units = _units(known)
     seconds = evidence.seconds[rows].astype(np.float64)
     vectors = evidence.vectors[rows].astype(np.float64)
+    mentioned = np.isin(rows, [*units])
     apart += _within_windows(evidence.windows[rows], vectors)
     weights = np.minimum(seconds, HEAVIEST)
-    tree = _tree(vectors, weights, together, apart)
+    tree = _tree(vectors, weights, together, apart, mentioned)
     voices = _Voices(tree, seconds, _enough(evidence))
     wanted = rules.bounded(voices.at(rules.likeness))
     if rules.method == "spectral":
@@ -132,7 +133,7 @@ def tell(evidence: Evidence, telling: Telling | None = None, constraints: Constr
     else:
         found = tree.cut_after(voices.merges(wanted, rules.likeness))
     kept = _heaviest(found, seconds, wanted if rules.method == "agglomerative" else len(set(found.tolist())))
-    return Told(_settled(evidence, rows, found, kept), voices.probabilities(rules))
+    return Told(_settled(evidence, rows, found, kept, known.apart, units), voices.probabilities(rules))
 
 
 def _steady(evidence: Evidence, known: Constraints) -> Labels:
@@ -140,18 +141,28 @@ def _steady(evidence: Evidence, known: Constraints) -> Labels:
     steady = evidence.seconds >= STEADY
     if steady.sum() < 2:
         steady = np.ones(len(steady), dtype=np.bool_)
-    steady[[piece for group in (*known.together, *known.apart) for piece in group]] = True
+    steady[_mentioned(known)] = True
     return np.flatnonzero(steady)
 
 
-def _check(together: Sequence[Sequence[int]], apart: Sequence[tuple[int, int]]) -> None:
-    """Refuse pieces that are said to be both."""
-    of: dict[int, set[int]] = {}
-    for group in together:
-        one = set(group).union(*(of.get(piece, ()) for piece in group))
+def _mentioned(known: Constraints) -> list[int]:
+    """The pieces somebody said something about."""
+    return [piece for group in (*known.together, *known.apart) for piece in group]
+
+
+def _units(known: Constraints) -> dict[int, frozenset[int]]:
+    """For each piece somebody said something about, all that are then one voice with it.
+
+    Raises:
+        ConfigError: two of them are said to be two voices.
+    """
+    of = {piece: frozenset((piece,)) for piece in _mentioned(known)}
+    for group in known.together:
+        one = frozenset(group).union(*(of[piece] for piece in group))
         of.update(dict.fromkeys(one, one))
-    if any(other in of.get(one, {one}) for one, other in apart):
+    if any(other in of[one] for one, other in known.apart):
         raise ConfigError("two parts of the recording are said to be one voice and two; take one of the two back")
+    return of
 
 
 def _enough(evidence: Evidence) -> float:
@@ -169,8 +180,17 @@ def _within_windows(windows: NDArray[np.int64], vectors: Array) -> list[tuple[in
     ]
 
 
-def _tree(vectors: Array, weights: Array, together: Sequence[Sequence[int]], apart: Sequence[tuple[int, int]]) -> Tree:
-    """The tree of all pieces; of very many, pieces that are near in time and surely one voice are joined first."""
+def _tree(
+    vectors: Array,
+    weights: Array,
+    together: Sequence[Sequence[int]],
+    apart: Sequence[tuple[int, int]],
+    mentioned: NDArray[np.bool_],
+) -> Tree:
+    """The tree of all pieces; of very many, pieces that are near in time and surely one voice are joined first.
+
+    Pieces somebody mentioned are not: what is joined before could make one of two that are said to be apart.
+    """
     if len(vectors) <= FIRST_LEVEL:
         return agglomerate(vectors, weights, together=together, apart=apart)
     joined = [list(group) for group in together]
@@ -178,8 +198,11 @@ def _tree(vectors: Array, weights: Array, together: Sequence[Sequence[int]], apa
     for one, other in apart:
         foes.setdefault(one, set()).add(other)
     for start in range(0, len(vectors), FIRST_LEVEL // 2):
-        rows = np.arange(start, min(start + FIRST_LEVEL // 2, len(vectors)))
-        near = [(one - start, other - start) for one in rows.tolist() for other in foes.get(one, ()) if other in rows]
+        rows = start + np.flatnonzero(~mentioned[start : start + FIRST_LEVEL // 2])
+        if not len(rows):
+            continue
+        at = {row: place for place, row in enumerate(rows.tolist())}
+        near = [(at[one], at[other]) for one in at for other in foes.get(one, ()) if other in at]
         labels = agglomerate(vectors[rows], weights[rows], apart=near).cut(SURELY)
         joined += [rows[labels == label].tolist() for label in range(labels.max() + 1)]
     return agglomerate(vectors, weights, together=joined, apart=apart)
@@ -232,8 +255,18 @@ def _heaviest(labels: Labels, seconds: Array, count: int) -> Labels:
     return np.sort(np.argsort(-totals, kind="stable")[:count])
 
 
-def _settled(evidence: Evidence, rows: Labels, found: Labels, kept: Labels) -> Labels:
-    """A speaker for every piece: its cluster where that is kept, else the nearest; in order of first appearance."""
+def _settled(
+    evidence: Evidence,
+    rows: Labels,
+    found: Labels,
+    kept: Labels,
+    apart: Sequence[tuple[int, int]],
+    units: Mapping[int, frozenset[int]],
+) -> Labels:
+    """A speaker for every piece: its cluster where that is kept, else the nearest; in order of first appearance.
+
+    Pieces that are one voice go to one speaker, and to none they are said to be apart from: if need be, to a new one.
+    """
     vectors = evidence.vectors.astype(np.float64)
     weights = np.minimum(evidence.seconds, HEAVIEST).astype(np.float64)
     labels = np.full(len(vectors), -1)
@@ -241,9 +274,22 @@ def _settled(evidence: Evidence, rows: Labels, found: Labels, kept: Labels) -> L
     means = np.stack([weights[labels == one] @ vectors[labels == one] for one in range(len(kept))])
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.finfo(np.float64).tiny)
     loose = labels < 0
+    loose[[*units]] = False
     labels[loose] = (vectors[loose] @ means.T).argmax(axis=1)
+    for unit in sorted(set(units.values()), key=lambda one: -weights[[*one]].sum()):
+        members = sorted(unit)
+        if labels[members[0]] >= 0:
+            continue
+        foes = [other if one in unit else one for one, other in apart if one in unit or other in unit]
+        total = weights[members] @ vectors[members]
+        likeness = np.append(means @ total, -np.finfo(np.float64).max)  # somebody new where all are somebody else
+        taken = labels[foes]
+        likeness[taken[taken >= 0]] = -np.inf
+        labels[members] = likeness.argmax()
+        if labels[members[0]] == len(means):
+            means = np.vstack([means, total / max(float(np.linalg.norm(total)), np.finfo(np.float64).tiny)])
     _, first = np.unique(labels, return_index=True)
-    rank = np.empty(len(kept), dtype=np.intp)
+    rank = np.empty(len(means), dtype=np.intp)
     rank[labels[np.sort(first)]] = np.arange(len(first))
     settled: Labels = rank[labels]
     return settled

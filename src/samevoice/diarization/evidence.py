@@ -151,7 +151,10 @@ ARRAYS: dict[str, tuple[Any, int]] = {  # kinds and numbers of axes
     "span_vectors": (np.float16, 2),
 }
 # What numpy, zipfile and json raise for files that are not what they say.
-_DAMAGE = (KeyError, ValueError, TypeError, EOFError, MemoryError, RuntimeError, SyntaxError, BadZipFile, zlib.error)
+_DAMAGE = (
+    *(KeyError, ValueError, TypeError, EOFError, OverflowError, MemoryError, RuntimeError, SyntaxError),
+    *(BadZipFile, zlib.error),
+)
 
 
 def joined(parts: Sequence[Evidence], extent: Seconds) -> Evidence:

@@ -31,6 +31,16 @@ DEFAULT_FPIR = 0.01
 TAIL = 4  # lowest tabulated rates that the extrapolation stands on
 
 
+def check_fpir(fpir: float) -> None:
+    """Refuse what is no rate.
+
+    Raises:
+        ConfigError: it is not between 0 and 1.
+    """
+    if not 0 < fpir < 1:
+        raise ConfigError(f"a false-positive rate of {fpir:g} is none; give a fraction such as 0.01")
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What an identification is decided by.
@@ -54,8 +64,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         """Refuse options that cannot be honoured, before any work is done."""
-        if not 0 < self.fpir < 1:
-            raise ConfigError(f"a false-positive rate of {self.fpir:g} is none; give a fraction such as 0.01")
+        check_fpir(self.fpir)
         if not 0 < self.prior < 1:
             raise ConfigError(f"a prior of {self.prior:g} is no probability; give a value between 0 and 1")
         if not 0 < self.share <= 1:

@@ -68,7 +68,7 @@ class Background:
         try:
             for stretch in stretches(self._blocks()):
                 self._parts.append(self._hear(stretch))
-        except BaseException as error:  # noqa: BLE001 - raised again where somebody waits
+        except BaseException as error:
             self._failure = error
             for _ in self._blocks():  # nobody waits for room
                 pass

@@ -1,7 +1,7 @@
 """What listening tells while it goes on.
 
-Times are seconds of the source. Whatever is said before the end is provisional: the end has the diarization of the whole
-recording.
+Times are seconds of the source. Whatever is said before the end is provisional: the end has the diarization of the
+whole recording.
 
 Knows: values. Does not know: how they come about.
 """

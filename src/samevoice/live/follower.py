@@ -1,8 +1,8 @@
 """Follows whoever speaks: when a turn ends, and who it is.
 
-A turn ends with a pause, or where the voice changes: a second and a half of speech is compared with the turn, every half
-second, and two in a row must differ. Everything happens at multiples of half a second of speech, so that the answers do
-not depend on how the sound was cut.
+A turn ends with a pause, or where the voice changes: a second and a half of speech is compared with the turn, every
+half second, and two in a row must differ. Everything happens at multiples of half a second of speech, so that the
+answers do not depend on how the sound was cut.
 
 Knows: the ring, turns. Does not know: where sound comes from, what is speech.
 """

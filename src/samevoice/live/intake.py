@@ -84,5 +84,5 @@ class Intake:
                     return
                 self._queue.put((came, item))
             self._queue.put(None)
-        except BaseException as error:  # noqa: BLE001 - raised again where somebody listens
+        except BaseException as error:
             self._queue.put(error)

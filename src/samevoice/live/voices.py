@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from samevoice.diarization.diarizer import local
 from samevoice.embedder import Model
 from samevoice.gallery.identification import CERTAIN
 from samevoice.gallery.recognition import Recognised
@@ -82,14 +83,14 @@ class Voices:
             return Label(nearest.name, nearest.known, posterior(llr, DEFAULT_PRIOR))
         if voice.seconds >= ENOUGH and (last or (nobody and llr <= -SAME_LLR)):
             self._strangers += 1
-            return Label(f"speaker-{self._strangers}", "here", posterior(-llr, DEFAULT_PRIOR))
+            return Label(local(self._strangers - 1), "here", posterior(-llr, DEFAULT_PRIOR))
         return Label()
 
     def learn(self, label: Label, voice: Embedding) -> None:
         """Remember a turn of somebody, for as long as listening goes on."""
         total = voice.vector.astype(np.float64) * voice.seconds
         for one in self._voices:
-            if one.name == label.name:
+            if (one.name, one.known) == (label.name, label.known):
                 one.total = one.total * min(1.0, MOST / one.seconds) + total
                 one.seconds = min(one.seconds, MOST) + voice.seconds
                 return
