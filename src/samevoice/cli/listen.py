@@ -7,23 +7,21 @@ import json as documents
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
 import samevoice as sv  # whose gallery is imported when it is first used: SQLAlchemy takes a quarter of a second
 from samevoice.cli.console import MODEL, GalleryModelOption, GalleryOption, JsonOption, ThreadsOption, err, out, warn
-from samevoice.cli.outputs import require_writable
+from samevoice.cli.outputs import require_writable, write_text
 from samevoice.diarization import formats
 from samevoice.diarization.clustering import Telling
 from samevoice.diarization.diarizer import load_diarizer
 from samevoice.errors import ConfigError
-from samevoice.files import write_atomically
 from samevoice.gallery.names import shown
-from samevoice.gallery.rules import DEFAULT_FPIR
-from samevoice.live.events import SOMEBODY, Change, End, Event, Identity, Told
+from samevoice.gallery.rules import DEFAULT_FPIR, check_fpir
+from samevoice.live.events import SOMEBODY, End, Event, Identity, Told
 from samevoice.live.feed import Feed, pcm, replay, standard_input
 from samevoice.live.growing import IDLE, follow
 from samevoice.live.microphone import microphone
@@ -57,13 +55,15 @@ def listen(
     fpir: Annotated[
         float, typer.Option(help="Tolerated share of unknown voices that get a name, a fraction.")
     ] = DEFAULT_FPIR,
-    speakers: Annotated[int | None, typer.Option(min=1, help="How many people speak, if that is known.")] = None,
+    speakers: Annotated[int | None, typer.Option("--speakers", "-n", help="How many speak, if you know it.")] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Where to write who spoke when: OUT.rttm, OUT.json, OUT.srt, ..."),
+        typer.Option(
+            "--output", "-o", help="Where to write at the end; .rttm .json .csv .srt .vtt .textgrid .txt .eaf."
+        ),
     ] = None,
     form: Annotated[
-        str | None, typer.Option("--format", metavar="NAME", help="Of the output, where its suffix does not say.")
+        str | None, typer.Option("--format", "-f", help="Of the output, where its suffix does not say.")
     ] = None,
     model: GalleryModelOption = None,
     threads: ThreadsOption = None,
@@ -84,6 +84,8 @@ def listen(
     if output is not None:
         form = form or formats.by_suffix(output)
         require_writable(output)
+    check_fpir(fpir)
+    telling = Telling(speakers)
     if form is not None and (output is None or form not in formats.FORMATS):
         raise ConfigError(f"--format {form} needs --output, and is one of {', '.join(formats.FORMATS)}")
     with contextlib.ExitStack() as stack:
@@ -92,7 +94,7 @@ def listen(
             known = stack.enter_context(sv.Gallery(gallery, model=model, threads=threads, create=False))
         diarizer = load_diarizer(known.model if known else model or MODEL, threads)
         feed = _feed(source, device, rate, channels, speed=speed, idle=idle, followed=followed)
-        session = Session(feed, diarizer, gallery=known, fpir=fpir, telling=Telling(speakers=speakers))
+        session = Session(feed, diarizer, gallery=known, fpir=fpir, telling=telling)
         stack.enter_context(_stopping(session.stop))
         if not json:
             err.print(f"listening to {shown(feed.name)}; Ctrl-C ends it", style="dim", markup=False)
@@ -103,8 +105,7 @@ def listen(
             else:
                 tell(event)
             if isinstance(event, End) and output is not None and form is not None:
-                text = formats.write(event.diarized.diarization, form).encode()
-                write_atomically(output, partial(_write, text))
+                write_text(output, formats.write(event.diarized.diarization, form))
 
 
 def _feed(
@@ -176,8 +177,6 @@ class _Lines:
             said = f"after {event.speech:.1f} s of speech" if label.certain else ""
             line = f"{clock(event.start, decimals=1):>9}  {sure:>6}  {shown(label.name)}"
             out.print(f"{line}  {said}".rstrip(), style=COLOURS[label.known], markup=False)
-        elif isinstance(event, Change):
-            self._shown = ""
         elif isinstance(event, Told):
             warn([f"{clock(event.time, decimals=1)}: {event.text}"])
         elif isinstance(event, End):
@@ -197,8 +196,3 @@ def _finally(event: End) -> None:
     for speaker in found.speakers:
         err.print(f"{found.of(speaker).duration:8.1f} s  {shown(speaker)}", style="dim", markup=False)
     err.print(f"{len(found.speakers)} speakers, {event.speech:.1f} s of speech of {found.extent:.1f} s", style="dim")
-
-
-def _write(text: bytes, stream: BinaryIO) -> None:
-    """All of it."""
-    stream.write(text)

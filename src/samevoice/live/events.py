@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from samevoice.diarization.diarizer import Diarized
-from samevoice.diarization.turns import Turn
+from samevoice.diarization.formats.document import to_json
 from samevoice.speech.timeline import Seconds
 
 SOMEBODY = "?"
@@ -141,16 +141,11 @@ class End:
             "event": "end",
             "time": _short(found.extent),
             "speech": _short(self.speech),
-            "turns": [_turn(turn) for turn in found],
+            "diarization": to_json(found),
         }
 
 
 Event = Speech | Identity | Change | Told | End
-
-
-def _turn(turn: Turn) -> dict[str, Any]:
-    """A turn as plain data."""
-    return {"start": turn.start, "end": turn.end, "speaker": turn.speaker, "confidence": turn.confidence}
 
 
 def _short(value: float) -> float:
