@@ -16,7 +16,7 @@ demo: $(VENV)/.core
 	$(BIN)/samevoice verify samples/sample_1a.mp3 samples/sample_1b.mp3
 
 test: $(VENV)/.dev
-	$(BIN)/samevoice models pull campplus silero ge2e
+	$(BIN)/samevoice models pull campplus silero segmentation ge2e
 	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal
 
 lint: $(VENV)/.dev
