@@ -20,7 +20,9 @@ from samevoice.diarization.sweep import Clock, Voices, common_speech
 from samevoice.diarization.turns import Diarization, Turn
 from samevoice.files import write_atomically
 from samevoice.lab import Conversation
+from samevoice.speech.timeline import Segment, Timeline
 
+Seconds = NDArray[np.float64]
 HEAD = "".join(f"{one} | " for one in ("collar", "overlap", *(f"{name} %" for name in MEASURES.values()))).rstrip()
 
 
@@ -123,17 +125,26 @@ def span(text: str) -> tuple[float, float]:
     return float(low), float(high or low)
 
 
-def common(truth: Diarization, found: Diarization) -> NDArray[np.float64]:
-    """Seconds in which each speaker of the truth and each that was found speak at once, (truth, found)."""
+def seconds_of(truth: Diarization, found: Diarization, collar: float = 0.0) -> tuple[Seconds, Seconds, Seconds]:
+    """Seconds of each speaker of the truth (r,), of each that was found (h,), and of both at once (r, h).
+
+    Args:
+        truth: the labels.
+        found: what is compared with them.
+        collar: seconds around each boundary of the truth that do not count.
+    """
     sides = Voices.of(truth), Voices.of(found)
-    return common_speech(*sides, Clock.of(*sides, None))
+    edges = [edge for turn in truth for edge in (turn.start, turn.end)] if collar else []
+    near = Timeline((Segment(max(edge - collar, 0.0), edge + collar) for edge in edges), truth.extent + collar)
+    clock = Clock.of(*sides, None).without(near)
+    return sides[0].by_speaker(clock), sides[1].by_speaker(clock), common_speech(*sides, clock)
 
 
 def paired(truth: Diarization, found: Diarization) -> dict[str, str]:
     """Who of the truth each speaker that was found is, one to one, as scoring has it."""
-    seconds = common(truth, found)
-    places = zip(*(side.tolist() for side in best_pairs(seconds)), strict=True)
-    return {found.speakers[column]: truth.speakers[row] for row, column in places if seconds[row, column] > 0}
+    _, _, both = seconds_of(truth, found)
+    places = zip(*(side.tolist() for side in best_pairs(both)), strict=True)
+    return {found.speakers[column]: truth.speakers[row] for row, column in places if both[row, column] > 0}
 
 
 def calibration_error(

@@ -146,7 +146,7 @@ def senko(python: Path) -> System:
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    wanted, answers = cast(IO[str], child.stdin), cast(IO[str], child.stdout)
+    wanted, answers = cast("IO[str]", child.stdin), cast("IO[str]", child.stdout)
     if not (ready := answers.readline()):
         raise SystemExit(f"{python}: senko cannot be used there; build it as the head of this file says")
 

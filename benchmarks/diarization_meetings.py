@@ -1,10 +1,10 @@
 """Who speaks when in meetings whose truth is known to the sample? And does what diarization says of itself hold?
 
-Twenty simulated meetings (`samevoice simulate`, its default levels, rooms, noise and overlap) of 2 to 8 people and 10 to
-30 minutes, of the 50 LibriSpeech speakers of the split `dev`; what decides in clustering was chosen on others. Printed:
-the error under the four rules of the field with intervals over meetings; how often the number of speakers is right, and
-whether its probability is worth the name; whether a turn's confidence is (beside the share of the turn in which that
-speaker speaks, after the best pairing; each turn counts by its seconds); and the time from file to turns.
+Twenty simulated meetings (`samevoice simulate`, its default levels, rooms, noise and overlap) of 2 to 8 people and 10
+to 30 minutes, of the 50 LibriSpeech speakers of the split `dev`; what decides in clustering was chosen on others.
+Printed: the error under the four rules of the field with intervals over meetings; how often the number of speakers is
+right, and whether its probability is worth the name; whether a turn's confidence is (beside the share of the turn in
+which that speaker speaks, after the best pairing; each turn counts by its seconds); the time from file to turns.
 
 What this cannot show: of each speaker there is one utterance of 2 to 17 s, so that everybody says the same few phrases
 again and again, in one mood, and reads. Rooms are made up, and turns are drawn, not meant.

@@ -1,9 +1,9 @@
 """How soon does live listening know who speaks, and what does it cost?
 
 Of each LibriSpeech speaker the first half of an utterance is enrolled, and the second half is listened to as a stream;
-as many other speakers, who are not enrolled, are listened to as well. Reported are the seconds of speech until the first
-name, how many names are wrong, the CPU time per second of sound (both hearings, one thread), and with `--speed 1` how
-long after its last sample each event comes.
+as many other speakers, who are not enrolled, are listened to as well. Reported are the seconds of speech until the
+first name, how many names are wrong, the CPU time per second of sound (both hearings, one thread), and with `--speed 1`
+how long after its last sample each event comes.
 
 Run: python -m benchmarks.live_first_label --data DIR [--people 20] [--speed 0]
 """
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=0.0)
     options = parser.parse_args()
     diarizer = load_diarizer("campplus", 1)
-    halves = read_halves(data_folder(options.data), 2 * options.people)
+    halves = read_halves(data_folder(options.data))
     with (
         tempfile.TemporaryDirectory() as folder,
         sv.Gallery(Path(folder) / "people.db", model=diarizer.model, key=MasterKey.generate()) as gallery,
@@ -74,8 +74,8 @@ def main() -> None:
     report(known, unknown)
 
 
-def read_halves(folder: Path, count: int) -> Iterator[tuple[str, Waveform, Waveform]]:
-    """Halves of utterances, cut where it is quietest."""
+def read_halves(folder: Path) -> Iterator[tuple[str, Waveform, Waveform]]:
+    """Both halves of each utterance that is long enough."""
     for one in librispeech(folder):
         sound, rate = soundfile.read(one.path, dtype="float32")
         if len(sound) >= LEAST_SECONDS * rate:

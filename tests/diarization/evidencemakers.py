@@ -45,12 +45,16 @@ def evidence_of(
     last = max(total - FRAMES, 0)
     firsts = np.array([*range(0, last, STEP), last])
     tracks = np.zeros((len(firsts), FRAMES, VOICES + 2), dtype=np.uint8)
-    windows, numbers, seconds, owners = [], [], [], []
+    windows: list[int] = []
+    numbers: list[int] = []
+    owners: list[int] = []
+    seconds: list[float] = []
     for window, first in enumerate(firsts.tolist()):
         inside = active[first : first + FRAMES]
         speaking = np.flatnonzero(inside.any(axis=0))
         assert len(speaking) <= VOICES, "the segmentation tells three voices apart"
-        for voice, person in zip(np.sort(random.permutation(VOICES)[: len(speaking)]), speaking, strict=True):
+        given = np.sort(random.permutation(VOICES)[: len(speaking)])
+        for voice, person in zip(given.tolist(), speaking.tolist(), strict=True):
             tracks[window, :, voice] = np.where(inside[:, person], 245, 5)
             windows.append(window)
             numbers.append(voice)
@@ -125,4 +129,5 @@ def _noisy(
     """Unit vectors near the given ones."""
     vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     found = vectors + noise[:, None] * random.standard_normal(vectors.shape) / np.sqrt(vectors.shape[1])
-    return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+    unit: NDArray[np.float32] = (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+    return unit

@@ -112,6 +112,23 @@ def test_all_are_apart_from_all() -> None:
     assert found.tolist() == list(range(count))
 
 
+def test_who_is_apart_from_whom_tells_one_voice_apart() -> None:
+    vectors, _ = voices(9, [30])
+    for sizes, bounds in (([15, 15], Bounds(2, 2)), ([6] * 5, Bounds()), ([3] * 10, Bounds())):
+        who = np.repeat(np.arange(len(sizes)), sizes)
+        foes = [(one, other) for one in range(30) for other in range(one) if who[one] != who[other]]
+        assert same(spectral(vectors, np.ones(30), bounds, (), foes), who)
+
+
+def test_a_stranger_goes_to_others_before_a_new_speaker_is_made() -> None:
+    vectors, _ = voices(10, [40], likeness=0.9)
+    vectors[20:] *= -1  # two voices that could not be further apart
+    found = spectral(vectors, np.ones(40), Bounds(2, 2), (), [(0, 1)])
+    assert found.tolist() == [0, 1] + [0] * 18 + [1] * 20
+    found = spectral(vectors, np.ones(40), Bounds(2, 2), (), [(0, 1), (1, 30), (0, 30)])
+    assert found.tolist() == [0, 1] + [0] * 18 + [2] * 20
+
+
 def test_the_lesser_of_two_strangers_moves_to_whom_it_is_most_like() -> None:
     vectors, who = voices(4, [30, 30, 30], likeness=0.8)
     one, other = np.flatnonzero(who == 0)[:2].tolist()

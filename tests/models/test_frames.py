@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import modelmakers as make
@@ -12,7 +13,7 @@ import samevoice as sv
 from samevoice.audio.waveform import Waveform
 from samevoice.features.frontend import Frontend, build_frontend
 from samevoice.models import store
-from samevoice.models.card import ModelCard
+from samevoice.models.card import ModelCard, Window
 from samevoice.models.describer import Cut, Describer, Pooled, describer_of
 from samevoice.models.encoder import Encoder
 from samevoice.models.frames import EPSILON, SEQUENCE, Pooling, split
@@ -196,6 +197,8 @@ def test_too_few_moments_give_nothing(describer: Describer, speech: Waveform) ->
     found = describer.embed(sequence, chosen)
     np.testing.assert_array_equal(found[:2], 0)
     np.testing.assert_allclose(np.linalg.norm(found[2:], axis=1), 1, rtol=1e-5)
+    chosen[1, 6] = True
+    assert describer.embed(sequence, chosen).any(axis=1).tolist() == [False, isinstance(describer, Pooled), True, True]
     assert describer.embed(sequence, chosen[:0]).shape == (0, describer.dimension)
 
 
@@ -227,13 +230,19 @@ def test_quiet_sound_is_raised_to_the_level_of_the_model(
         np.testing.assert_allclose(kind.sequence(quiet), kind.sequence(speech.samples * np.float32(1e-1)), atol=0.05)
 
 
-def test_of_more_than_a_window_the_first_is_cut(encoder: Encoder, frontend: Frontend) -> None:
-    sound, _ = soundfile.read(SAMPLES / "librispeech_1255_a.flac", frames=96_000, dtype="float32")
-    describer, window = Cut(encoder, frontend, None), encoder.card.window
-    assert window is not None
-    sequence = describer.sequence(sound)
-    count, most = sequence.shape[1], window.frames
-    assert count > most + 100
+def test_loud_sound_is_left_alone(encoder: Encoder, frontend: Frontend, speech: Waveform) -> None:
+    plain, levelled = (Cut(encoder, frontend, level).sequence(speech.samples) for level in (None, -80.0))
+    np.testing.assert_array_equal(plain, levelled)
+
+
+def test_of_more_than_a_window_the_first_is_cut(
+    campplus: tuple[ModelCard, bytes], frontend: Frontend, speech: Waveform
+) -> None:
+    most = 120
+    encoder = Encoder(replace(campplus[0], window=Window(most, 60)), campplus[1], threads=1)
+    describer = Cut(encoder, frontend, None)
+    sequence = describer.sequence(speech.samples)
+    count = sequence.shape[1]
     chosen = np.ones((4, count), dtype=np.bool_)
     chosen[1, most:] = chosen[2, :-100] = chosen[3, ::2] = False
     found = describer.embed(sequence, chosen)

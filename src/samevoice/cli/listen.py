@@ -27,6 +27,7 @@ from samevoice.live.growing import IDLE, follow
 from samevoice.live.microphone import microphone
 from samevoice.live.pcm import Encoding
 from samevoice.live.session import Session
+from samevoice.speech.vad import RATE
 from samevoice.timelines.reading import clock
 
 COLOURS = {"enrolled": "green", "stranger": "cyan", "here": "cyan", SOMEBODY: "dim"}
@@ -120,7 +121,9 @@ def _feed(
 ) -> Feed:
     """The source that was asked for."""
     file = source is not None and source != "-"
-    bare = None if rate is None and channels is None else Encoding(rate or 16_000, channels or 1)
+    bare = None
+    if rate is not None or channels is not None:
+        bare = Encoding(RATE if rate is None else rate, 1 if channels is None else channels)
     if device is not None and source is not None:
         raise ConfigError("--device is a microphone; leave it out, or the file")
     if bare and not (source == "-" or followed):
@@ -134,7 +137,7 @@ def _feed(
     if source is None:
         return microphone(device)
     if source == "-":
-        return pcm(standard_input(), bare or Encoding())
+        return pcm(standard_input(), bare or Encoding(RATE))
     if followed:
         return follow(Path(source), idle=IDLE if idle is None else idle, raw=bare)
     return replay(source, 1.0 if speed is None else speed)

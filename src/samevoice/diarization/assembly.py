@@ -31,6 +31,7 @@ DOUBT = 0.05  # share that each speaker has in a span before VBx begins
 FAINTEST = 1e-6
 SILENCE: Seconds = 0.3  # pauses of one speaker that are not told
 SHORTEST: Seconds = 0.1
+OFFSET: Seconds = float(frame_times(1)[0]) - HOP / 2  # where the first frame begins
 VBX = VbxOptions(evidence=0.2, regularisation=1.0, stay=0.9, rounds=10)
 
 Masks = NDArray[np.bool_]
@@ -84,7 +85,6 @@ def turns(assembly: Assembly, names: tuple[str, ...], extent: Seconds) -> Iterat
         names: of the speakers.
         extent: seconds of the recording.
     """
-    offset = frame_times(1)[0] - HOP / 2
     for speaker, name in enumerate(names):
         edges = np.flatnonzero(np.diff(np.concatenate([[False], assembly.speaking[:, speaker], [False]])))
         runs = edges.reshape(-1, 2)
@@ -93,7 +93,7 @@ def turns(assembly: Assembly, names: tuple[str, ...], extent: Seconds) -> Iterat
         pauses = (runs[1:, 0] - runs[:-1, 1]) * HOP >= SILENCE
         starts, ends = runs[np.concatenate([[True], pauses]), 0], runs[np.concatenate([pauses, [True]]), 1]
         for first, last in zip(starts.tolist(), ends.tolist(), strict=True):
-            start, end = max(first * HOP + offset, 0.0), min(last * HOP + offset, extent)
+            start, end = max(first * HOP + OFFSET, 0.0), min(last * HOP + OFFSET, extent)
             if end - start >= SHORTEST:
                 spoken = assembly.speaking[first:last, speaker]
                 sure = float(assembly.confidence[first:last, speaker][spoken].mean())

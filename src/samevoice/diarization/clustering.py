@@ -82,6 +82,25 @@ class Constraints:
     together: tuple[tuple[int, ...], ...] = ()
     apart: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def mentioned(self) -> list[int]:
+        """The pieces something is said about, some more than once."""
+        return [piece for group in (*self.together, *self.apart) for piece in group]
+
+    def units(self) -> dict[int, frozenset[int]]:
+        """For each piece something is said about, all that are then one voice with it.
+
+        Raises:
+            ConfigError: two of them are said to be two voices.
+        """
+        of = {piece: frozenset((piece,)) for piece in self.mentioned}
+        for group in self.together:
+            one = frozenset(group).union(*(of[piece] for piece in group))
+            of.update(dict.fromkeys(one, one))
+        if any(other in of[one] for one, other in self.apart):
+            raise ConfigError("two parts of the recording are said to be one voice and two; take one of the two back")
+        return of
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
@@ -119,7 +138,7 @@ def tell(evidence: Evidence, telling: Telling | None = None, constraints: Constr
     place = {int(row): at for at, row in enumerate(rows)}
     together = [[place[piece] for piece in group] for group in known.together]
     apart = [(place[one], place[other]) for one, other in known.apart]
-    units = _units(known)
+    units = known.units()
     seconds = evidence.seconds[rows].astype(np.float64)
     vectors = evidence.vectors[rows].astype(np.float64)
     mentioned = np.isin(rows, [*units])
@@ -141,28 +160,8 @@ def _steady(evidence: Evidence, known: Constraints) -> Labels:
     steady = evidence.seconds >= STEADY
     if steady.sum() < 2:
         steady = np.ones(len(steady), dtype=np.bool_)
-    steady[_mentioned(known)] = True
+    steady[known.mentioned] = True
     return np.flatnonzero(steady)
-
-
-def _mentioned(known: Constraints) -> list[int]:
-    """The pieces somebody said something about."""
-    return [piece for group in (*known.together, *known.apart) for piece in group]
-
-
-def _units(known: Constraints) -> dict[int, frozenset[int]]:
-    """For each piece somebody said something about, all that are then one voice with it.
-
-    Raises:
-        ConfigError: two of them are said to be two voices.
-    """
-    of = {piece: frozenset((piece,)) for piece in _mentioned(known)}
-    for group in known.together:
-        one = frozenset(group).union(*(of[piece] for piece in group))
-        of.update(dict.fromkeys(one, one))
-    if any(other in of[one] for one, other in known.apart):
-        raise ConfigError("two parts of the recording are said to be one voice and two; take one of the two back")
-    return of
 
 
 def _enough(evidence: Evidence) -> float:

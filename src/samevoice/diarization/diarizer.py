@@ -247,7 +247,7 @@ def told_apart(evidence: Evidence, told: Told) -> Diarized:
     order = [int(mark) for mark in spoken.speakers]  # of first appearance; who was overruled everywhere is not in it
     found = spoken.renamed({str(speaker): local(place) for place, speaker in enumerate(order)})
     speakers = tuple(
-        _speaker(evidence, told.labels, assembly, speaker, local(place)) for place, speaker in enumerate(order)
+        speaker_of(evidence, told.labels, assembly, speaker, local(place)) for place, speaker in enumerate(order)
     )
     return Diarized(found, speakers, told.counts, evidence, _moved(evidence, told, order))
 
@@ -289,8 +289,16 @@ def _mean(evidence: Evidence, mine: NDArray[np.bool_]) -> NDArray[np.float64]:
     return unit
 
 
-def _speaker(evidence: Evidence, labels: Labels, assembly: Assembly, place: int, name: str) -> Speaker:
-    """Somebody, by all pieces of theirs."""
+def speaker_of(evidence: Evidence, labels: Labels, assembly: Assembly, place: int, name: str) -> Speaker:
+    """Somebody, by all pieces of theirs.
+
+    Args:
+        evidence: of the recording.
+        labels: the speaker of each piece, int (p,).
+        assembly: who speaks in each frame.
+        place: of the speaker, who has at least one piece.
+        name: of the speaker.
+    """
     alone = assembly.speaking[:, place] & (assembly.speaking.sum(axis=1) == 1)
     seconds = float(alone.sum() * HOP)
     unit = _mean(evidence, labels == place).astype(np.float32)

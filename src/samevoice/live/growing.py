@@ -60,7 +60,11 @@ def follow(path: Path, *, idle: float = IDLE, raw: Encoding | None = None) -> Fe
     if not 0 < idle < float("inf"):
         raise ConfigError(f"a file cannot be idle for {idle:g} s; give seconds above 0")
     growth = _Growth(path, idle)
-    header = Header(raw, 0, 0) if raw else growth.header()
+    try:
+        header = Header(raw, 0, 0) if raw else growth.header()
+    except AudioError:
+        growth.close()
+        raise
     return Feed(str(path), header.encoding.rate, growth.items(header))
 
 
@@ -85,12 +89,14 @@ class _Growth:
         waited = 0.0
         while (found := self._header()) is None:
             if waited >= self._idle:
-                raise AudioError(
-                    f"{self._path}: holds no sound yet; start the recording first, or give a longer --idle"
-                )
+                raise AudioError(f"{self._path}: holds no sound yet; start the recording, or give a longer --idle")
             time.sleep(POLL)
             waited += POLL
         return found
+
+    def close(self) -> None:
+        """Leave the file."""
+        self._file.close()
 
     def items(self, header: Header) -> Iterator[Samples | Note]:
         """All samples until the file no longer grows.
