@@ -482,11 +482,14 @@ def test_any_edits_keep_the_promises(steps: list[tuple[str, int, int]]) -> None:
     evidence = evidence_of(SAID, EXTENT, noise=1.2)
     draft = Draft.of(told_apart(evidence, tell(evidence)))
     for kind, one, other in steps:
+        new, refusal = draft, ""
         try:
             new = edited(draft, kind, one, other)
         except ConfigError as error:
-            assert kind in {"rename", "merge", "split", "cut", "together", "apart"}, error
-            assert "one voice and two" not in str(error), "the last word holds"
+            refusal = str(error)
+        assert "one voice and two" not in refusal, "the last word holds"
+        if refusal:
+            assert kind not in {"assign", "slider"}
             continue
         assert as_text(new.undo()) == as_text(draft)
         assert as_text(new.undo().redo()) == as_text(new)

@@ -52,8 +52,8 @@ def made(
 
 def alike(one: Evidence, other: Evidence) -> bool:
     """Whether two are the same to the bit."""
-    assert [name.name for name in fields(one)][3:] == list(ARRAYS)
-    heads = [(each.recording, each.extent, each.model) for each in (one, other)]
+    assert [name.name for name in fields(one)][3:] == [*ARRAYS, "warnings"]
+    heads = [(each.recording, each.extent, each.model, each.warnings) for each in (one, other)]
     arrays = [(getattr(one, name), getattr(other, name)) for name in ARRAYS]
     return heads[0] == heads[1] and all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in arrays)
 
@@ -147,7 +147,7 @@ def test_no_byte_of_the_directory_does_harm(tmp_path: Path, whole: bytes, seed: 
 def written(path: Path, **changes: Any) -> None:
     """A file in which some arrays, or entries of the head, are others."""
     before = made()
-    head = {"version": module.VERSION, "recording": "x", "extent": before.extent, "model": "tiny@0"}
+    head = {"version": module.VERSION, "recording": "x", "extent": before.extent, "model": "tiny@0", "warnings": []}
     arrays: dict[str, Any] = {name: getattr(before, name) for name in ARRAYS}
     arrays["head"] = np.frombuffer(json.dumps(head | changes.pop("head", {})).encode(), dtype=np.uint8)
     arrays |= {name: change(before) if callable(change) else change for name, change in changes.items()}
@@ -298,9 +298,9 @@ def test_what_is_shown_holds_no_voices() -> None:
 def test_parts_are_joined_in_order(tmp_path: Path) -> None:
     first, second = made(0, 2, 3, 4), made(1, 3, 5, 6)
     later = replace(second, firsts=second.firsts + 2 * STEP, starts=second.starts + np.float32(4))
-    both = joined([first, later], 40.0)
+    both = joined([first, later], 40.0, ("cut off",))
     both.check("here")
-    assert both.extent == 40.0
+    assert (both.extent, both.warnings) == (40.0, ("cut off",))
     assert both.windows.tolist() == [*first.windows.tolist(), *(second.windows + 2).tolist()]
     np.testing.assert_array_equal(both.tracks[both.windows[3:]], second.tracks[second.windows])
     for name in set(ARRAYS) - {"windows"}:

@@ -218,5 +218,6 @@ def _tell(found: Diarized, said: list[Recognised]) -> None:
     unsure = sum(one.known == "unsure" for one in said)
     if unsure:
         warn([f"{unsure} of {len(said)} voices may be somebody known, but not surely; they keep local names"])
+    warn(found.evidence.warnings)
     if not len(found):
         warn(["nobody speaks here"])

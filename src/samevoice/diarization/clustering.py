@@ -149,9 +149,10 @@ def tell(evidence: Evidence, telling: Telling | None = None, constraints: Constr
     wanted = rules.bounded(voices.at(rules.likeness))
     if rules.method == "spectral":
         found = spectral(vectors, weights, rules, together, apart)
+        wanted = rules.bounded(int(found.max()) + 1)  # more were kept if need be for two of one window to be two
     else:
         found = tree.cut_after(voices.merges(wanted, rules.likeness))
-    kept = _heaviest(found, seconds, wanted if rules.method == "agglomerative" else len(set(found.tolist())))
+    kept = _heaviest(found, seconds, wanted)
     return Told(_settled(evidence, rows, found, kept, known.apart, units), voices.probabilities(rules))
 
 

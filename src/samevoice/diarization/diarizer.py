@@ -24,7 +24,7 @@ from samevoice.diarization.clustering import Telling, Told, tell
 from samevoice.diarization.evidence import HOP, Evidence, joined
 from samevoice.diarization.hearing import CORE, Listener, Stretch, stretches
 from samevoice.diarization.journal import Journal
-from samevoice.diarization.turns import Diarization, Turn
+from samevoice.diarization.turns import Diarization, Turn, writable
 from samevoice.embedder import DEFAULT_MODEL, Model, load_model
 from samevoice.errors import ModelError
 from samevoice.models import store
@@ -165,7 +165,7 @@ class Diarizer:
                 journal.keep(stretch.number, parts[-1])
             if progress and info.declared:
                 progress(min(stretch.number + 1, info.declared * RATE / CORE) * CORE / RATE / info.declared)
-        return joined(parts, passed / RATE)
+        return joined(parts, passed / RATE, (f"{info.name}: {recording.damage}",) if recording.damage else ())
 
 
 def load_diarizer(model: Model | str | Path = DEFAULT_MODEL, threads: int | None = None) -> Diarizer:
@@ -243,7 +243,7 @@ def told_apart(evidence: Evidence, told: Told) -> Diarized:
     """
     assembly = assemble(evidence, told.labels)
     marks = tuple(map(str, range(told.speakers)))
-    spoken = Diarization(turns(assembly, marks, evidence.extent), evidence.extent, Path(evidence.recording).stem)
+    spoken = Diarization(turns(assembly, marks, evidence.extent), evidence.extent, _title(evidence.recording))
     order = [int(mark) for mark in spoken.speakers]  # of first appearance; who was overruled everywhere is not in it
     found = spoken.renamed({str(speaker): local(place) for place, speaker in enumerate(order)})
     speakers = tuple(
@@ -268,6 +268,11 @@ def journal_of(audio: Source, diarizer: Diarizer) -> Journal | None:
         return Journal.of(Path(audio), (diarizer.model.card.fingerprint, store.load(SEGMENTATION)[0].fingerprint))
     except OSError:
         return None
+
+
+def _title(recording: str) -> str:
+    """The name of a file without folder and suffix, as it can be written anywhere."""
+    return "".join(letter if writable(letter) else "?" for letter in Path(recording).stem)
 
 
 def _moved(evidence: Evidence, told: Told, order: Sequence[int]) -> Labels:

@@ -19,6 +19,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from samevoice.audio.decode import MAX_SECONDS
 from samevoice.errors import DataError
 from samevoice.files import write_atomically
 from samevoice.speech.segmentation import FRAME, FRAMES, RATE, VOICES
@@ -54,6 +55,7 @@ class Evidence:
         vectors: of pieces, float32 (p, d), unit rows.
         starts: of spans in seconds, float32 (s,), rising.
         span_vectors: float16 (s, d), unit rows.
+        warnings: what was wrong with the recording.
     """
 
     recording: str
@@ -67,6 +69,7 @@ class Evidence:
     vectors: Frames
     starts: Frames
     span_vectors: NDArray[np.float16]
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Sizes; never the vectors."""
@@ -86,7 +89,7 @@ class Evidence:
         write_atomically(path, self._write)
 
     def _write(self, stream: BinaryIO) -> None:
-        head = {"version": VERSION, "recording": self.recording, "extent": self.extent, "model": self.model}
+        head = {"version": VERSION, **{name: getattr(self, name) for name in HEAD}}
         arrays = {name: getattr(self, name) for name in ARRAYS}
         np.savez_compressed(stream, head=np.frombuffer(json.dumps(head).encode(), dtype=np.uint8), **arrays)
 
@@ -103,7 +106,8 @@ class Evidence:
                 if head["version"] != VERSION:
                     raise DataError(f"{path}: was written by another version of samevoice; diarize the recording again")
                 arrays = {name: content[name] for name in ARRAYS}
-            found = cls(str(head["recording"]), float(head["extent"]), str(head["model"]), **arrays)
+            named = str(head["recording"]), float(head["extent"]), str(head["model"])
+            found = cls(*named, **arrays, warnings=tuple(str(one) for one in head["warnings"]))
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
         except _DAMAGE as error:
@@ -125,7 +129,7 @@ class Evidence:
     def _fits(self) -> bool:
         windows, pieces, spans = len(self.firsts), len(self.windows), len(self.starts)
         return bool(
-            0 <= self.extent < 1e7
+            0 <= self.extent <= MAX_SECONDS
             and self.tracks.shape == (windows, FRAMES, TRACKS)
             and {len(array) for array in (self.windows, self.voices, self.seconds, self.vectors)} == {pieces}
             and self.span_vectors.shape == (spans, self.vectors.shape[1])
@@ -134,12 +138,14 @@ class Evidence:
             and (not pieces or (self.windows.min() >= 0 and self.windows.max() < windows))
             and (not pieces or (self.voices.min() >= 0 and self.voices.max() < VOICES))
             and (np.diff(self.firsts) > 0).all()
+            and (np.diff(self.windows) >= 0).all()
             and (np.diff(self.starts) > 0).all()
             and (not windows or 0 <= self.firsts[0] <= self.firsts[-1] <= self.frames)
             and (not spans or 0 <= self.starts[0] <= self.starts[-1] <= self.extent)
         )
 
 
+HEAD = ("recording", "extent", "model", "warnings")
 ARRAYS: dict[str, tuple[Any, int]] = {  # kinds and numbers of axes
     "firsts": (np.int64, 1),
     "tracks": (np.uint8, 3),
@@ -157,17 +163,18 @@ _DAMAGE = (
 )
 
 
-def joined(parts: Sequence[Evidence], extent: Seconds) -> Evidence:
+def joined(parts: Sequence[Evidence], extent: Seconds, warnings: tuple[str, ...] = ()) -> Evidence:
     """Consecutive parts of one recording as one; the windows of pieces are counted anew.
 
     Args:
         parts: in order, at least one.
         extent: of the whole recording in seconds.
+        warnings: what was wrong with the recording.
     """
     before = np.cumsum([0, *(len(part.firsts) for part in parts)])
     arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS if name != "windows"}
     windows = np.concatenate([part.windows + shift for part, shift in zip(parts, before, strict=False)])
-    return Evidence(parts[0].recording, extent, parts[0].model, windows=windows, **arrays)
+    return Evidence(parts[0].recording, extent, parts[0].model, windows=windows, **arrays, warnings=warnings)
 
 
 def _checked(path: Path) -> bytes:

@@ -60,15 +60,12 @@ class Stretch:
         number: from 0.
         samples: at 16 kHz: one window step of the stretch before, the stretch, and what its last window reaches beyond;
             the last stretch ends with the recording.
+        whole: whether another stretch follows.
     """
 
     number: int
     samples: Samples
-
-    @property
-    def whole(self) -> bool:
-        """Whether another stretch follows."""
-        return len(self.samples) == (STRIDE if self.number else 0) + CORE - STRIDE + WINDOW
+    whole: bool
 
 
 def stretches(blocks: Iterable[Samples], skipped: int = 0) -> Iterator[Stretch]:
@@ -92,12 +89,12 @@ def stretches(blocks: Iterable[Samples], skipped: int = 0) -> Iterator[Stretch]:
         while count > lead() + CORE - STRIDE + WINDOW:
             held = np.concatenate(waiting)
             if number >= skipped:
-                yield Stretch(number, held[: lead() + CORE - STRIDE + WINDOW])
+                yield Stretch(number, held[: lead() + CORE - STRIDE + WINDOW], whole=True)
             held = held[lead() + CORE - STRIDE :]
             waiting, count = [held], len(held)
             number += 1
     if count and number >= skipped:
-        yield Stretch(number, np.concatenate(waiting))
+        yield Stretch(number, np.concatenate(waiting), whole=False)
 
 
 class Listener:
