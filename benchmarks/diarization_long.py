@@ -57,6 +57,7 @@ def main() -> None:
     with folder(options.keep) as place:
         sound = recording(data, place, options)
         found, again, evidence = place / "found.rttm", place / "again.rttm", place / "evidence.npz"
+        again.unlink(missing_ok=True)  # of a run before, in a folder that was kept
         listen = ["diarize", str(sound), "--threads", str(options.threads)]
         whole = command([*listen, "-o", str(found), "--keep", str(evidence)])
         killed = command([*listen, "-o", str(again)], kill_after=whole.seconds / 2)

@@ -86,18 +86,18 @@ def read_halves(folder: Path) -> Iterator[tuple[str, Waveform, Waveform]]:
 def hear(sound: Waveform, diarizer: Diarizer, gallery: sv.Gallery, speed: float) -> Heard:
     """Listen to one sound."""
     began, cpu = time.monotonic(), time.process_time()
-    first: Identity | None = None
+    label, speech = None, np.inf
     delays: list[float] = []
-    for event in Session(replay(sound, speed), diarizer, gallery=gallery):
+    session = Session(replay(sound, speed), diarizer, gallery=gallery)
+    for event in session:
         if isinstance(event, Identity):
             if speed:
                 delays.append(time.monotonic() - began - event.time / speed)
-            if first is None and event.label.certain:
-                first = event
+            if label is None and event.label.certain:
+                label, speech = event.label, session.ring.total / session.ring.rate
         if isinstance(event, End):
             final = event.diarized.diarization.speakers
     spent = time.process_time() - cpu
-    label, speech = (first.label, first.speech) if first else (None, np.inf)
     return Heard(label, speech, sound.duration, spent, tuple(delays), final)
 
 

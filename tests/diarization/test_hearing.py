@@ -105,7 +105,8 @@ def test_stretches_do_not_hang_on_blocks(length: int, places: list[int]) -> None
 
 def test_small_blocks() -> None:
     length = CORE + FIRST + 777
-    found = list(stretches(counting(length)[start : start + 4_001] for start in range(0, length, 4_001)))
+    samples = counting(length)
+    found = list(stretches(samples[start : start + 4_001] for start in range(0, length, 4_001)))
     covers(found, length)
     assert len(found) == 3
 
@@ -165,7 +166,7 @@ def test_what_is_heard_is_sound(parts: list[Evidence]) -> None:
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=2e-3)
     assert whole.seconds.min() >= 0.2 - 1e-6
     assert whole.seconds.max() <= 10.0
-    assert 100 < (whole.tracks[:, :, 3] > 127).mean() * whole.extent < 137 or True
+    assert 0.5 < (whole.tracks[:, :, 3] > 127).mean() < 0.9
     nearest = whole.vectors @ whole.vectors.T
     np.fill_diagonal(nearest, -1)
     assert (nearest.max(axis=1) > 0.5).mean() > 0.9, "everybody speaks more than once"
@@ -190,9 +191,8 @@ def test_short_recordings(diarizer: Diarizer, talk: Samples, length: int) -> Non
 
 
 @pytest.mark.parametrize("length", [1, RATE, 11 * RATE])
-@pytest.mark.parametrize("level", [0.0, 1.0])
-def test_silence_and_a_constant_hold_nobody(diarizer: Diarizer, length: int, level: float) -> None:
-    (stretch,) = stretches([np.full(length, level, dtype=np.float32)])
+def test_silence_holds_nobody(diarizer: Diarizer, length: int) -> None:
+    (stretch,) = stretches([np.zeros(length, dtype=np.float32)])
     found = joined([diarizer.hear(stretch, "silence")], length / RATE)
     found.check("here")
     assert len(found.windows) == len(found.starts) == 0

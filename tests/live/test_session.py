@@ -18,6 +18,7 @@ from samevoice.diarization.clustering import Telling
 from samevoice.diarization.diarizer import Diarizer, diarize, load_diarizer
 from samevoice.errors import AudioError, ConfigError
 from samevoice.gallery.crypto import MasterKey
+from samevoice.live import session as listening
 from samevoice.live.events import Change, End, Event, Identity, Speech, Told
 from samevoice.live.feed import Feed, Note, replay
 from samevoice.live.session import Session
@@ -161,6 +162,16 @@ def test_what_a_source_says_is_told_in_place(diarizer: Diarizer) -> None:
     assert [(event.time, event.text) for event in events if isinstance(event, Told)] == [(1.0, "a cat sits on it")]
 
 
+@pytest.mark.parametrize("paced", [True, False])
+def test_being_behind_is_told(diarizer: Diarizer, monkeypatch: pytest.MonkeyPatch, paced: bool) -> None:
+    monkeypatch.setattr(listening, "BEHIND", 0.2)
+    blocks = iter([np.zeros(RATE, dtype=np.float32)])
+    session = Session(Feed("slow", RATE, blocks, paced=paced), diarizer)
+    time.sleep(0.3)
+    texts = [event.text for event in session if isinstance(event, Told)]
+    assert [" s behind; nothing is lost" in text for text in texts] == [True] * paced
+
+
 def test_a_source_that_fails_later_still_gets_its_answer(diarizer: Diarizer) -> None:
     sound = conversation()[: 8 * RATE]
 
@@ -193,8 +204,8 @@ def test_stopping_gives_the_answer_for_what_came(diarizer: Diarizer) -> None:
     def endless() -> Iterator[Samples | Note]:
         nonlocal fed
         while True:
-            fed += RATE
-            yield sound[fed % (5 * RATE) : fed % (5 * RATE) + RATE]
+            yield sound[fed % (5 * RATE) :][: RATE // 10]
+            fed += RATE // 10
 
     session = Session(Feed("endless", RATE, endless(), paced=False), diarizer)
     events: list[Event] = []

@@ -173,7 +173,7 @@ class _Forest:
         self.alive[row] = False
         for foe in self._foes[row]:
             self._foes[foe].discard(row)
-        if 2 * self.alive.sum() < len(self._rows):
+        if 5 * self.alive.sum() < 4 * len(self._rows):
             self._rows = np.flatnonzero(self.alive)
             self._table = self.means[self._rows]
             self._place[self._rows] = np.arange(len(self._rows))

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO
 from zipfile import BadZipFile, ZipFile
 
@@ -159,7 +160,7 @@ ARRAYS: dict[str, tuple[Any, int]] = {  # kinds and numbers of axes
 # What numpy, zipfile and json raise for files that are not what they say.
 _DAMAGE = (
     *(KeyError, ValueError, TypeError, EOFError, OverflowError, MemoryError, RuntimeError, SyntaxError),
-    *(BadZipFile, zlib.error),
+    *(BadZipFile, zlib.error, TokenError),
 )
 
 

@@ -1,7 +1,7 @@
 """Listening as it happens: what is certain by now, and at the end what `samevoice diarize` says of the whole.
 
     with sv.Gallery() as people:
-        for event in listen(replay("meeting.wav"), load_diarizer(people.model), gallery=people):
+        for event in Session(replay("meeting.wav"), load_diarizer(people.model), gallery=people):
             print(event)
 
 Everything is heard twice: as it comes, to tell who speaks now, and in stretches in the background, to tell it better at
@@ -128,6 +128,8 @@ class Session:
                 text = f"{arrived.waited:.1f} s behind; nothing is lost as long as the source can wait"
                 self._told.append(Told(self._heard / RATE, text))
                 self._worth_telling *= 2
+            elif arrived.waited < BEHIND / 2:
+                self._worth_telling = BEHIND
             if isinstance(arrived.item, Note):
                 self._told.append(Told(self._heard / RATE, arrived.item.text))
             else:
