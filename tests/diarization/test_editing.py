@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from samevoice.diarization.clustering import Constraints, Telling, tell
 from samevoice.diarization.diarizer import told_apart
 from samevoice.diarization.editing import Draft
-from samevoice.diarization.evidence import Evidence
+from samevoice.diarization.evidence import HOP, Evidence
+from samevoice.diarization.pointing import pieces_at
 from samevoice.diarization.turns import Turn
 from samevoice.errors import ConfigError, DataError
+from samevoice.speech.segmentation import FRAMES
 
 LENGTHS = (6.0, 7.0, 5.0, 8.0, 6.0, 7.0, 5.0, 7.5, 8.0)
 ORDER = (0, 1, 2, 0, 1, 2, 0, 1, 2)
@@ -196,6 +198,38 @@ def test_the_last_word_about_two_moments_holds(draft: Draft) -> None:
     assert who(parted, middle(0)) == who(parted, middle(3)) == who(parted, middle(6))
     by_others = draft.together(middle(0), middle(1)).together(middle(1), middle(2)).apart(middle(0), middle(2))
     assert who(by_others, middle(0)) != who(by_others, middle(2))
+
+
+def test_a_moment_is_the_pieces_of_one_voice_in_all_windows_around_it() -> None:
+    said: Said = [(1.0, 9.0, 0), (8.0, 15.0, 1), (16.0, 24.0, 0), (23.0, 31.0, 2), (32.0, 39.0, 1)]
+    evidence = evidence_of(said, 41.0)
+    owners = owners_of(evidence, said)
+    for moment in np.arange(1.1, 38.9, 0.1).tolist():
+        speaking = {person for start, end, person in said if start + FRAME < moment < end - FRAME}
+        near = {person for start, end, person in said if start - FRAME < moment < end + FRAME}
+        pieces = pieces_at(evidence, moment)
+        around = (evidence.firsts <= moment / HOP - 3) & (moment / HOP + 3 < evidence.firsts + FRAMES)
+        people_there = set(owners[list(pieces)].tolist())
+        assert people_there <= near
+        assert len(people_there) <= 1
+        assert people_there or not speaking or speaking != near
+        assert len(set(evidence.windows[list(pieces)].tolist())) == len(pieces)
+        if len(speaking) == len(near) == 1:
+            assert len(pieces) >= around.sum(), "one of each window"
+        if not near:
+            assert not pieces
+
+
+def test_a_voice_that_a_window_missed_is_not_taken_for_another() -> None:
+    said: Said = [(1.0, 9.0, 0), (9.5, 18.0, 1)]
+    evidence = evidence_of(said, 20.0)
+    owners = owners_of(evidence, said)
+    assert len(pieces_at(evidence, 6.5)) == 2
+    rows = ~((evidence.windows == 1) & (owners == 0))
+    fields = ("windows", "voices", "seconds", "vectors")
+    missed = replace(evidence, **{name: getattr(evidence, name)[rows] for name in fields})
+    (piece,) = pieces_at(missed, 6.5)
+    assert owners[rows][piece] == 0
 
 
 def test_names_stick_to_speech(draft: Draft) -> None:
@@ -383,6 +417,14 @@ def test_labels_that_break_what_was_said_are_refused(draft: Draft, heard: Eviden
     with pytest.raises(DataError, match="damaged"):
         Draft.from_json(content, heard)
     assert row > 0
+
+
+def test_places_without_pieces_lie_behind_those_with(draft: Draft, heard: Evidence) -> None:
+    content = draft.assign(3.0, 5.0, "Dee").to_json()
+    assert content["names"][3] == "Dee"
+    content["labels"] = [3 if place == 2 else place for place in content["labels"]]
+    with pytest.raises(DataError, match="damaged"):
+        Draft.from_json(content, heard)
 
 
 @pytest.mark.parametrize("content", [None, [], "x", 1, {}, {"version": 1}])

@@ -37,7 +37,7 @@ def waveforms(blocks: Iterable[Samples], rate: int, target: int, quality: str = 
         target: the wanted rate in Hz.
         quality: soxr's name of the filter ("QQ", "LQ", "MQ", "HQ", "VHQ").
     """
-    for span in regroup(_converted(blocks, rate, target, quality), SPAN_SECONDS * target):
+    for span in regroup(converted(blocks, rate, target, quality), SPAN_SECONDS * target):
         yield Waveform(span, target)
 
 
@@ -51,11 +51,11 @@ def resample(waveform: Waveform, target: int, quality: str = QUALITY) -> Wavefor
     """
     if waveform.rate == target:
         return waveform
-    pieces = list(_converted([waveform.samples], waveform.rate, target, quality))
+    pieces = list(converted([waveform.samples], waveform.rate, target, quality))
     return Waveform(np.concatenate(pieces), target)
 
 
-def _converted(blocks: Iterable[Samples], rate: int, target: int, quality: str) -> Iterator[Samples]:
+def converted(blocks: Iterable[Samples], rate: int, target: int, quality: str) -> Iterator[Samples]:
     """Push blocks through a streaming resampler and drain it at the end."""
     if rate == target:
         yield from blocks

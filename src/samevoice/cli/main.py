@@ -30,6 +30,7 @@ from samevoice.cli import (
     evaluate,
     gallery,
     identify,
+    listen,
     models,
     networks,
     people,
@@ -58,6 +59,7 @@ app.command("identify")(identify.identify)
 app.add_typer(people.app, name="people")
 app.add_typer(gallery.app, name="gallery")
 app.command("diarize")(diarize.diarize)
+app.command("listen")(listen.listen)
 app.command("timeline")(timeline.timeline)
 app.add_typer(recordings.app, name="recordings")
 app.command("score-diarization")(score_diarization.score_diarization)

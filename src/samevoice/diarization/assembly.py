@@ -29,6 +29,8 @@ PRESENT = 0.02  # activity below which a voice is not in a frame at all
 PRIOR = 4.0  # in natural logarithms: what the pieces' word weighs against the spans'
 DOUBT = 0.05  # share that each speaker has in a span before VBx begins
 FAINTEST = 1e-6
+WITHIN = 0.01, 0.8  # of a unit vector's variance, that much may be within a speaker
+BLOCK = 1 << 16  # frames that are looked at together: eighteen minutes
 SILENCE: Seconds = 0.3  # pauses of one speaker that are not told
 SHORTEST: Seconds = 0.1
 OFFSET: Seconds = float(frame_times(1)[0]) - HOP / 2  # where the first frame begins
@@ -43,11 +45,11 @@ class Assembly:
 
     Args:
         speaking: bool (frames, k).
-        confidence: probability that whoever is said to speak does, float32 (frames, k); meaningless elsewhere.
+        confidence: probability that whoever is said to speak does, float16 (frames, k); meaningless elsewhere.
     """
 
     speaking: Masks
-    confidence: Frames
+    confidence: NDArray[np.float16]
 
 
 def assemble(evidence: Evidence, labels: Labels, *, refine: bool = True, pinned: Sequence[int] = ()) -> Assembly:
@@ -60,21 +62,29 @@ def assemble(evidence: Evidence, labels: Labels, *, refine: bool = True, pinned:
         pinned: pieces that they do not overrule.
     """
     speakers = int(labels.max()) + 1 if len(labels) else 0
-    active, speech, crowd = _tracks(evidence, labels, speakers)
-    many = (speech > SPEECH).astype(np.int8) + (crowd > CROWD)
-    speaking = _loudest(active, many)
-    certainty = active / np.maximum(active.sum(axis=1, keepdims=True), FAINTEST)
-    if refine and speakers > 1 and len(evidence.starts):
-        posterior, known = _spoken(evidence, speaking)
-        single = known & (speaking.sum(axis=1) == 1) & ~_active(evidence, pinned)
-        weighed = np.log(posterior[single]) + PRIOR * speaking[single]
-        weighed -= weighed.max(axis=1, keepdims=True)
-        shares = np.exp(weighed)
-        certainty[single] = shares / shares.sum(axis=1, keepdims=True)
-        speaking[single] = np.arange(speakers) == weighed.argmax(axis=1)[:, None]
-    alone = speaking.sum(axis=1, keepdims=True) < 2
-    confidence = np.where(alone, certainty * speech[:, None], active)
-    return Assembly(speaking, np.clip(confidence, 0.0, 1.0).astype(np.float32))
+    speaking = np.zeros((evidence.frames, speakers), dtype=np.bool_)
+    confidence = np.zeros((evidence.frames, speakers), dtype=np.float16)
+    blocks = [slice(start, min(start + BLOCK, evidence.frames)) for start in range(0, evidence.frames, BLOCK)]
+    for block in blocks:
+        active, speech, crowd = _tracks(evidence, labels, speakers, block)
+        speaking[block] = _loudest(active, (speech > SPEECH).astype(np.int8) + (crowd > CROWD))
+    heard = _posterior(evidence, speaking) if refine and speakers > 1 and len(evidence.starts) else None
+    kept = _active(evidence, pinned)
+    for block in blocks:
+        active, speech, _ = _tracks(evidence, labels, speakers, block)
+        now = speaking[block]
+        certainty = active / np.maximum(active.sum(axis=1, keepdims=True), FAINTEST)
+        if heard is not None:
+            posterior, known = _spoken(evidence, heard, block)
+            single = known & (now.sum(axis=1) == 1) & ~kept[block]
+            weighed = np.log(posterior[single]) + PRIOR * now[single]
+            weighed -= weighed.max(axis=1, keepdims=True)
+            shares = np.exp(weighed)
+            certainty[single] = shares / shares.sum(axis=1, keepdims=True)
+            now[single] = np.arange(speakers) == weighed.argmax(axis=1)[:, None]
+        alone = now.sum(axis=1, keepdims=True) < 2
+        confidence[block] = np.clip(np.where(alone, certainty * speech[:, None], active), 0.0, 1.0)
+    return Assembly(speaking, confidence)
 
 
 def turns(assembly: Assembly, names: tuple[str, ...], extent: Seconds) -> Iterator[Turn]:
@@ -96,33 +106,34 @@ def turns(assembly: Assembly, names: tuple[str, ...], extent: Seconds) -> Iterat
             start, end = max(first * HOP + OFFSET, 0.0), min(last * HOP + OFFSET, extent)
             if end - start >= SHORTEST:
                 spoken = assembly.speaking[first:last, speaker]
-                sure = float(assembly.confidence[first:last, speaker][spoken].mean())
+                sure = float(assembly.confidence[first:last, speaker][spoken].mean(dtype=np.float64))
                 yield Turn(round(start, 3), round(end, 3), name, round(min(max(sure, 0.0), 1.0), 3))
 
 
-def _tracks(evidence: Evidence, labels: Labels, speakers: int) -> tuple[Frames, Frames, Frames]:
-    """Activity of each speaker (frames, k), probability of speech and of two at once (frames,): means over windows.
+def _tracks(evidence: Evidence, labels: Labels, speakers: int, block: slice) -> tuple[Frames, Frames, Frames]:
+    """Activity of each speaker (n, k), probability of speech and of two at once (n,) in some frames.
 
-    The middle of a window counts most: at its edges the segmentation has heard only one side.
+    They are means over windows. The middle of a window counts most: at its edges the segmentation has heard only one side.
     """
-    frames = max(evidence.frames, int(evidence.firsts[-1]) + FRAMES) if len(evidence.firsts) else evidence.frames
+    count = block.stop - block.start
     weight = np.hamming(FRAMES).astype(np.float32)
-    active = np.zeros((frames, speakers), dtype=np.float32)
-    rest, total = np.zeros((frames, 2), dtype=np.float32), np.zeros(frames, dtype=np.float32)
-    pieces = np.searchsorted(evidence.windows, np.arange(len(evidence.firsts) + 1))
-    for window, first in enumerate(evidence.firsts.tolist()):
-        heard = evidence.tracks[window].astype(np.float32) * (weight / SCALE)[:, None]
-        place = slice(first, first + FRAMES)
+    active = np.zeros((count, speakers), dtype=np.float32)
+    rest, total = np.zeros((count, 2), dtype=np.float32), np.full(count, FAINTEST, dtype=np.float32)
+    some = np.flatnonzero((evidence.firsts > block.start - FRAMES) & (evidence.firsts < block.stop))
+    for window in some.tolist():
+        first = int(evidence.firsts[window]) - block.start
+        begin, end = max(-first, 0), min(FRAMES, count - first)
+        place, inside = slice(first + begin, first + end), slice(begin, end)
+        heard = evidence.tracks[window, inside].astype(np.float32) * (weight[inside] / SCALE)[:, None]
         rest[place] += heard[:, VOICES:]
-        total[place] += weight
-        mine = np.arange(pieces[window], pieces[window + 1])
+        total[place] += weight[inside]
+        mine = slice(*np.searchsorted(evidence.windows, [window, window + 1]))
         for speaker in set(labels[mine].tolist()):
-            voices = evidence.voices[mine[labels[mine] == speaker]]
+            voices = evidence.voices[mine][labels[mine] == speaker]
             active[place, speaker] += heard[:, voices].max(axis=1)
-    total = np.maximum(total, FAINTEST)
-    rest /= total[:, None]
     active /= total[:, None]
-    return active[: evidence.frames], rest[: evidence.frames, 0], rest[: evidence.frames, 1]
+    rest /= total[:, None]
+    return active, rest[:, 0], rest[:, 1]
 
 
 def _active(evidence: Evidence, pieces: Sequence[int]) -> Masks:
@@ -151,32 +162,36 @@ def _loudest(active: Frames, many: NDArray[np.int8]) -> Masks:
     return speaking
 
 
-def _spoken(evidence: Evidence, speaking: Masks) -> tuple[Array, Masks]:
-    """The posterior of each speaker in each frame by the nearest span, and where there is one.
+def _posterior(evidence: Evidence, speaking: Masks) -> Array:
+    """Whom each span sounds like, float64 (s, k).
 
     VBx knows vectors whose covariance within a speaker is the identity. Here it is taken to be the same in all
     directions, and measured on the recording itself.
     """
     vectors = evidence.span_vectors.astype(np.float64)
-    heard = np.concatenate([np.zeros((1, speaking.shape[1])), np.cumsum(speaking, axis=0)])
     first = np.clip((evidence.starts / HOP).astype(np.int64), 0, len(speaking))
     last = np.clip(((evidence.starts + SPAN) / HOP).astype(np.int64), 0, len(speaking))
-    shares = heard[last] - heard[first] + DOUBT
+    shares = np.full((len(vectors), speaking.shape[1]), DOUBT)
+    for speaker in range(speaking.shape[1]):
+        heard = np.concatenate([[0], np.cumsum(speaking[:, speaker])])
+        shares[:, speaker] += heard[last] - heard[first]
     shares /= shares.sum(axis=1, keepdims=True)
     hard = shares.argmax(axis=1)
-    means = np.stack(
-        [
-            vectors[hard == one].mean(axis=0) if (hard == one).any() else vectors[:0].sum(axis=0)
-            for one in range(speaking.shape[1])
-        ]
-    )
+    within = 0.0  # squared distances from the mean of the speaker
+    for speaker in np.unique(hard):
+        mine = vectors[hard == speaker]
+        within += np.square(mine - mine.mean(axis=0)).sum()
     dimension = vectors.shape[1]
-    within = np.square(vectors - means[hard]).sum(axis=1).mean() / dimension
-    within = float(np.clip(within, 0.01 / dimension, 0.8 / dimension))
+    within = float(np.clip(within / len(vectors), *WITHIN)) / dimension
     between = 1.0 / dimension - within  # a unit vector has this much variance in all
-    found = vbx(vectors / np.sqrt(within), np.full(dimension, between / within), shares, VBX)
-    # A frame is described by the span whose middle is nearest, if there is one so near.
+    vectors /= np.sqrt(within)
+    return np.maximum(vbx(vectors, np.full(dimension, between / within), shares, VBX).shares, FAINTEST)
+
+
+def _spoken(evidence: Evidence, posterior: Array, block: slice) -> tuple[Array, Masks]:
+    """The posterior of each speaker in some frames by the span whose middle is nearest, and where one is near."""
     spans = np.rint(evidence.starts / SPAN_STEP).astype(np.int64)
-    wanted = np.rint((frame_times(len(speaking)) - SPAN / 2) / SPAN_STEP).astype(np.int64)
+    times = frame_times(block.stop - block.start, block.start)
+    wanted = np.rint((times - SPAN / 2) / SPAN_STEP).astype(np.int64)
     place = np.clip(np.searchsorted(spans, wanted), 0, len(spans) - 1)
-    return np.maximum(found.shares[place], FAINTEST), spans[place] == wanted
+    return posterior[place], spans[place] == wanted

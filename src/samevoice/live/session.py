@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 # Blocks must come through one by one here, and not in the spans that later stages take elsewhere.
-from samevoice.audio.resample import _converted as converted
+from samevoice.audio.resample import converted
 from samevoice.audio.waveform import Samples, Waveform
 from samevoice.diarization import naming
 from samevoice.diarization.clustering import Telling
