@@ -11,6 +11,7 @@ from evidencemakers import Said, evidence_of, meeting, owners_of, rounds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from samevoice.diarization import assembly
 from samevoice.diarization.assembly import Assembly, assemble, turns
 from samevoice.diarization.evidence import HOP, Evidence
 from samevoice.diarization.scoring import score
@@ -22,8 +23,8 @@ NAMES = ("a", "b", "c", "d", "e", "f")
 
 def told(evidence: Evidence, said: Said, *, refine: bool = True) -> list[Turn]:
     """The turns where all pieces have their true labels."""
-    assembly = assemble(evidence, owners_of(evidence, said), refine=refine)
-    return sorted(turns(assembly, NAMES[: assembly.speaking.shape[1]], evidence.extent))
+    found = assemble(evidence, owners_of(evidence, said), refine=refine)
+    return sorted(turns(found, NAMES[: found.speaking.shape[1]], evidence.extent))
 
 
 @pytest.mark.parametrize("refine", [True, False])
@@ -63,9 +64,9 @@ def test_what_is_shorter_than_a_tenth_of_a_second_is_no_turn() -> None:
 
 def test_nobody_and_no_windows() -> None:
     evidence = evidence_of([], 12.0)
-    assembly = assemble(evidence, np.zeros(0, dtype=np.intp))
-    assert assembly.speaking.shape == (evidence.frames, 0)
-    assert list(turns(assembly, (), 12.0)) == []
+    found = assemble(evidence, np.zeros(0, dtype=np.intp))
+    assert found.speaking.shape == (evidence.frames, 0)
+    assert list(turns(found, (), 12.0)) == []
     none = replace(
         evidence,
         firsts=evidence.firsts[:0],
@@ -105,8 +106,8 @@ def test_spans_overrule_a_piece_that_holds_two_people() -> None:
     taken = replace(evidence, tracks=wrong)
     middle = (start + end) / 2
 
-    def who(assembly: Assembly) -> list[str]:
-        return [turn.speaker for turn in turns(assembly, NAMES[:2], 34.0) if turn.start < middle < turn.end]
+    def who(found: Assembly) -> list[str]:
+        return [turn.speaker for turn in turns(found, NAMES[:2], 34.0) if turn.start < middle < turn.end]
 
     assert who(assemble(taken, labels, refine=False)) == ["a"]
     assert who(assemble(taken, labels)) == ["b"]
@@ -124,14 +125,28 @@ def test_confidence_falls_where_two_windows_disagree() -> None:
     labels = owners_of(evidence, said)
     odd = int(np.flatnonzero(evidence.windows == 2)[0])
     labels[odd] = 1
-    assembly = assemble(evidence, labels, refine=False)
+    found = assemble(evidence, labels, refine=False)
     times = frame_times(evidence.frames)
     start = evidence.firsts[2] * HOP
     agreed = (times > 1.5) & (times < start - 0.5)
     disputed = (times > start + 2.5) & (times < start + 7.5)
-    said_of = assembly.confidence[np.arange(evidence.frames), assembly.speaking.argmax(axis=1)]
+    said_of = found.confidence[np.arange(evidence.frames), found.speaking.argmax(axis=1)]
     assert said_of[agreed].min() > 0.9
     assert np.median(said_of[disputed]) < 0.85
+
+
+@pytest.mark.parametrize("refine", [True, False])
+@pytest.mark.parametrize("block", [100, 589, 1_000])
+def test_blocks_of_frames_mean_nothing(monkeypatch: pytest.MonkeyPatch, block: int, refine: bool) -> None:
+    said = [(1.0, 8.0, 0), (6.0, 12.0, 1), (14.0, 20.0, 0), (16.0, 18.0, 1), (21.0, 38.0, 1)]
+    evidence = evidence_of(said, 40.0, noise=1.0)
+    labels = owners_of(evidence, said)
+    pinned = [0, 3]
+    whole = assemble(evidence, labels, refine=refine, pinned=pinned)
+    monkeypatch.setattr(assembly, "BLOCK", block)
+    parts = assemble(evidence, labels, refine=refine, pinned=pinned)
+    np.testing.assert_array_equal(parts.speaking, whole.speaking)
+    np.testing.assert_allclose(parts.confidence, whole.confidence, atol=2e-3)
 
 
 def test_spans_change_little_where_pieces_are_right() -> None:
@@ -152,12 +167,12 @@ def test_any_labels_give_turns(data: st.DataObject, seed: int, refine: bool, ext
     evidence = evidence_of(said, extent, seed=seed)
     pieces = len(evidence.windows)
     labels = np.array(data.draw(st.lists(st.integers(0, 4), min_size=pieces, max_size=pieces)), dtype=np.intp)
-    assembly = assemble(evidence, labels, refine=refine)
-    assert assembly.speaking.shape == assembly.confidence.shape == (evidence.frames, labels.max() + 1)
-    assert (assembly.speaking.sum(axis=1) <= 2).all()
-    assert (assembly.confidence >= 0).all()
-    assert (assembly.confidence <= 1).all()
-    found = list(turns(assembly, NAMES[: labels.max() + 1], extent))
+    frames = assemble(evidence, labels, refine=refine)
+    assert frames.speaking.shape == frames.confidence.shape == (evidence.frames, labels.max() + 1)
+    assert (frames.speaking.sum(axis=1) <= 2).all()
+    assert (frames.confidence >= 0).all()
+    assert (frames.confidence <= 1).all()
+    found = list(turns(frames, NAMES[: labels.max() + 1], extent))
     for turn in found:
         assert 0 <= turn.start < turn.end <= extent
         assert turn.confidence is not None

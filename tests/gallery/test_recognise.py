@@ -19,6 +19,7 @@ from samevoice.gallery.history import Spoken
 from samevoice.gallery.identification import identify
 from samevoice.gallery.recognition import COMPARED, LEAST_REMEMBERED
 from samevoice.gallery.rules import Rules
+from samevoice.models.embedding import Embedding
 from samevoice.verification import calibration_of
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -179,3 +180,20 @@ def test_nobody_who_was_only_heard_passes_for_anybody_enrolled(path: Path, model
         assert gallery.identify(other).name == "Philippe"
         [again] = gallery.recognise([model.embed(other)])
         assert (again.name, again.known, again.person) == ("Philippe", "enrolled", heard.person)
+
+
+def test_a_stranger_who_sounds_alike_takes_no_name_from_anybody_enrolled(gallery: sv.Gallery, name: str) -> None:
+    """As where a bad recording of somebody enrolled was taken for somebody new."""
+    double = said(name, 1, 1, alike=0.35)
+    gallery.remember(source(), [Voice(double, [Spoken(0, 9)])])
+    assert gallery.recordings()[0].people == ("unknown-1",)
+    mixed = said(name, 1, 2).vector + 0.45 * double.vector
+    voice = Embedding(mixed / np.linalg.norm(mixed), name, 20.0)
+    first, second = gallery.recognise([voice])[0].identification.candidates[:2]
+    assert (first.name, second.name) == ("person 1", "unknown-1")
+    assert second.score > 0.45
+    assert gallery.recognise([voice])[0].name == "person 1"
+    nearer = said(name, 1, 2).vector + 2.0 * double.vector
+    [other] = gallery.recognise([Embedding(nearer / np.linalg.norm(nearer), name, 20.0)])
+    assert other.identification.candidates[0].name == "unknown-1"
+    assert other.name in (None, "unknown-1")

@@ -261,6 +261,7 @@ def journal_of(audio: Source, diarizer: Diarizer) -> Journal | None:
     """Where the stretches of a long file are kept; None for what cannot be found again."""
     if audio == "-" or not isinstance(audio, str | Path):
         return None
+    Journal.sweep()
     recording = open_recording(audio)
     if recording.info.declared is not None and recording.info.declared < LONG:
         return None

@@ -112,7 +112,7 @@ class Listener:
         self._moment: Seconds = describer.stride / RATE
 
     def __call__(self, stretch: Stretch, recording: str) -> Evidence:
-        """What is heard in a stretch; the extent is that of its samples, all times are those of the recording."""
+        """What is heard in a stretch; all times are those of the recording, and the extent is where its samples end."""
         lead = STEP if stretch.number else 0  # frames that belong to the stretch before
         core = stretch.number * (CORE // FRAME)  # its own first frame
         calls = list(self._segmenter.walk([Waveform(stretch.samples, RATE)]))
@@ -133,7 +133,7 @@ class Listener:
         tracks = np.concatenate([voices[own], talk[own, :, None], both[own, :, None]], axis=2)
         return Evidence(
             recording=recording,
-            extent=len(stretch.samples) / RATE,
+            extent=(core - lead) * HOP + len(stretch.samples) / RATE,
             model=self._fingerprint,
             firsts=firsts[own],
             tracks=np.rint(tracks * SCALE).astype(np.uint8),

@@ -1,7 +1,7 @@
 """What was heard before a kill: the evidence of each finished stretch, until the whole recording is done.
 
 The files lie in samevoice's cache, in a folder that only its owner can read; they hold voices, and are removed as soon
-as the diarization is complete.
+as the diarization is complete, or after a week.
 
 Knows: files. Does not know: how stretches are heard.
 """
@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from samevoice.errors import DataError
 from samevoice.models.store import default_folder
 
 FOLDER = "diarize"
+LONGEST = 7 * 86_400.0  # seconds that a journal waits
 HEAD = 1 << 20  # bytes of a recording that name it, beside its size and its time of change
 
 
@@ -33,6 +35,14 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         """Look at nothing yet."""
         self.folder = folder
+
+    @staticmethod
+    def sweep() -> None:
+        """Forget what commands left behind that were killed long ago and never given again; it holds voices."""
+        with contextlib.suppress(OSError):
+            for folder in (default_folder().parent / FOLDER).iterdir():
+                if time.time() - folder.stat().st_mtime > LONGEST:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     @classmethod
     def of(cls, recording: Path, makers: Sequence[str]) -> Journal:

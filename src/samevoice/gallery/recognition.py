@@ -102,9 +102,14 @@ def _decided(found: Identification, near: dict[str, Match], strangers: set[str],
 
 
 def _one_of_alike(found: Identification, near: dict[str, Match], strangers: set[str], rules: Rules) -> str | None:
-    """The likeliest of strangers who sound alike, perhaps one person taken for two, where it is surely one of them."""
-    likely = [one for one in found.candidates if near[one.name].person in strangers]
-    if not likely or likely[0] is not found.candidates[0]:
+    """The likeliest of those who sound alike, where it is surely one of them, and all but the likeliest are strangers.
+
+    A stranger who sounds like somebody may be that person, heard before and taken for somebody new; so strangers take
+    no name from others, and the rate of strangers is kept by the threshold all the same.
+    """
+    if not found.candidates:
         return None
-    passed = likely[0].score >= rules.accepting(found.people, likely[0].seconds)
-    return likely[0].name if passed and sum(one.probability for one in likely) >= CERTAIN else None
+    best, *others = found.candidates
+    alike = best.probability + sum(one.probability for one in others if near[one.name].person in strangers)
+    passed = best.score >= rules.accepting(found.people, best.seconds)
+    return best.name if passed and alike >= CERTAIN else None
