@@ -14,6 +14,7 @@
 | `open_recording`, `listen` | what is in a file; where somebody speaks, and the audio doctor's report |
 | `Waveform`, `Segment`, `Timeline`, `Embedding`, `Decision`, `ModelCard` | the values |
 | `diarize` | who speaks when -> `Diarized`: turns, speakers, how many there may be |
+| `Draft` | a diarization put right by a person: merge, split, assign, undo |
 | `timeline` | slices of a recording with speech, level and embedding -> `SliceTable` |
 | `SamevoiceError` and its children | everything that can go wrong |
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from samevoice.audio.waveform import Waveform
     from samevoice.diarization.clustering import Telling
     from samevoice.diarization.diarizer import Diarized, diarize, load_diarizer
+    from samevoice.diarization.editing import Draft
     from samevoice.diarization.turns import Diarization, Turn
     from samevoice.embedder import Model, load_detector, load_model
     from samevoice.errors import (
@@ -68,6 +70,7 @@ _HOMES = {
     "Decision": "scoring.decision",
     "Diarization": "diarization.turns",
     "Diarized": "diarization.diarizer",
+    "Draft": "diarization.editing",
     "Embedding": "models.embedding",
     "EnrolmentRefused": "errors",
     "FingerprintMismatch": "errors",
@@ -110,6 +113,7 @@ __all__ = [
     "Decision",
     "Diarization",
     "Diarized",
+    "Draft",
     "Embedding",
     "EnrolmentRefused",
     "FingerprintMismatch",

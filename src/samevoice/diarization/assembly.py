@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.diarization.agglomerate import Array, Labels
-from samevoice.diarization.evidence import HOP, SCALE, Evidence, Frames
-from samevoice.diarization.hearing import ACTIVE, SPAN, SPAN_STEP
+from samevoice.diarization.evidence import ACTIVE, HOP, SCALE, Evidence, Frames
+from samevoice.diarization.hearing import SPAN, SPAN_STEP
 from samevoice.diarization.turns import Turn
 from samevoice.diarization.vbx import VbxOptions, vbx
 from samevoice.speech.segmentation import FRAMES, VOICES, frame_times
@@ -113,7 +113,7 @@ def turns(assembly: Assembly, names: tuple[str, ...], extent: Seconds) -> Iterat
 def _tracks(evidence: Evidence, labels: Labels, speakers: int, block: slice) -> tuple[Frames, Frames, Frames]:
     """Activity of each speaker (n, k), probability of speech and of two at once (n,) in some frames.
 
-    They are means over windows. The middle of a window counts most: at its edges the segmentation has heard only one side.
+    They are means over windows, whose middle counts most: at its edges the segmentation has heard only one side.
     """
     count = block.stop - block.start
     weight = np.hamming(FRAMES).astype(np.float32)

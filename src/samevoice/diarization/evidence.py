@@ -28,6 +28,7 @@ from samevoice.speech.timeline import Seconds
 
 HOP: Seconds = FRAME / RATE
 TRACKS = VOICES + 2  # of a window: each of its voices, anybody, two at once
+ACTIVE = 0.5  # probability from which a voice speaks
 SCALE = 255  # probabilities are kept in one byte each
 VERSION = 1
 MOST_BYTES = 1 << 31

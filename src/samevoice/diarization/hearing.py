@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.audio.waveform import Samples, Waveform
-from samevoice.diarization.evidence import HOP, SCALE, Evidence
+from samevoice.diarization.evidence import ACTIVE, HOP, SCALE, Evidence
+from samevoice.diarization.parting import part
 from samevoice.models.describer import Describer
 from samevoice.speech.segmentation import (
     FRAME,
@@ -38,7 +39,6 @@ STRIDE = STEP * FRAME  # samples from one window to the next
 CORE = STRETCH * STRIDE  # samples from one stretch to the next: 119.9 s
 PASS = 10 * RATE  # samples that the network of the model sees at once
 
-ACTIVE = 0.5  # probability from which a voice speaks
 ALONE = 0.6  # seconds alone that are enough to leave out what is not alone
 LEAST_PIECE: Seconds = 0.2
 SPAN: Seconds = 1.5
@@ -124,6 +124,7 @@ class Listener:
         times += (core - lead) * HOP
         own = firsts >= lead
         firsts += core - lead
+        self._part(firsts[own], voices, np.flatnonzero(own), both, times, sequence)
         windows, numbers, chosen = self._pieces(firsts[own], voices[own], both[own], times)
         vectors = self._describer.embed(sequence, chosen)
         good = np.flatnonzero(vectors.any(axis=1))
@@ -159,6 +160,15 @@ class Listener:
         if not parts:
             return np.empty((1, 0), dtype=np.float32), np.empty(0)
         return np.concatenate(parts, axis=1), np.concatenate(times)
+
+    def _part(self, firsts: Rows, voices: Track, own: Rows, both: Track, times: Times, sequence: Track) -> None:
+        """Part voices of a window that are two people's."""
+        for window, first in zip(own.tolist(), firsts.tolist(), strict=True):
+            place = _frame_at(times, first)
+            inside = np.flatnonzero((place >= 0) & (place < FRAMES))
+            frames = place[inside]
+            alone = (voices[window][frames] >= ACTIVE) & (both[window][frames, None] < ACTIVE)
+            part(voices[window], alone, inside, frames, sequence, self._describer)
 
     def _pieces(self, firsts: Rows, voices: Track, both: Track, times: Times) -> tuple[Rows, Rows, Chosen]:
         """The voices that speak in each window: window, number, and the moments that describe them.

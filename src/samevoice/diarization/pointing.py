@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.diarization.assembly import OFFSET
-from samevoice.diarization.evidence import HOP, SCALE, Evidence
-from samevoice.diarization.hearing import ACTIVE
+from samevoice.diarization.evidence import ACTIVE, HOP, SCALE, Evidence
 from samevoice.speech.segmentation import FRAMES
 from samevoice.speech.timeline import Seconds
 
