@@ -76,7 +76,7 @@ def test_one_person_stays_one_voice() -> None:
     np.testing.assert_array_equal(after, before)
 
 
-@pytest.mark.parametrize(("cosine", "apart"), [(TWO - 0.2, True), (TWO + 0.1, False)]  # parts that hold both people are in between)
+@pytest.mark.parametrize(("cosine", "apart"), [(TWO - 0.2, True), (TWO + 0.1, False)])  # parts of both lie between
 def test_people_are_as_unlike_as_stated(cosine: float, apart: bool) -> None:
     before, after = parted(TURNS, cosine=cosine)
     assert (after != before).any() == apart
