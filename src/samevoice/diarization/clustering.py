@@ -52,7 +52,7 @@ class Telling:
     least: int = 1
     most: int | None = None
     method: Method = "agglomerative"
-    likeness: float = 0.43
+    likeness: float = 0.40
 
     def __post_init__(self) -> None:
         """Refuse bounds that nothing can meet."""

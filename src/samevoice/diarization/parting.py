@@ -21,7 +21,7 @@ LENGTH: Seconds = 1.5  # of speech that is compared
 STEP: Seconds = 0.5
 LEAST: Seconds = 3.0  # of a voice that may be two people's
 FEW = 2  # compared parts that a person needs
-TWO = 0.25  # mean cosine of two people's parts, at most
+TWO = 0.2  # mean cosine of two people's parts, at most
 
 Frames = NDArray[np.float32]
 Rows = NDArray[np.int64]
