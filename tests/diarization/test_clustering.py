@@ -12,11 +12,13 @@ import pytest
 from evidencemakers import Said, evidence_of, meeting, owners_of, people, rounds
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from samevoice.diarization import clustering
 from samevoice.diarization.clustering import Constraints, Method, Telling, Told, tell
 from samevoice.diarization.evidence import HOP, Evidence
 from samevoice.errors import ConfigError
+from samevoice.speech.segmentation import FRAMES, STEP, VOICES
 
 METHODS: tuple[Method, ...] = ("agglomerative", "spectral")
 FOUR: Said = meeting(240.0, 4, seed=3)
@@ -231,3 +233,35 @@ def test_any_demands_are_met_or_refused(data: st.DataObject, seed: int, noise: f
         assert told.labels[one] != told.labels[other]
     if number is not None and not apart:
         assert told.speakers <= number
+
+
+def test_a_mixture_of_two_people_is_nobody() -> None:
+    """Pieces in which the segmentation took two people for one voice are alike, and are no third person."""
+    random = np.random.default_rng(5)
+    first, second, third = people(3)
+    middles = [first] * 20 + [second] * 20 + [(first + second) / np.sqrt(2)] * 8
+    assert tell(_each_alone(middles, random)).speakers == 2
+    assert tell(_each_alone(middles, random), Telling(speakers=3)).speakers == 3
+    apart = [first] * 20 + [second] * 20 + [0.4 * first + 0.4 * second + np.sqrt(0.68) * third] * 8
+    assert tell(_each_alone(apart, random)).speakers == 3
+
+
+def _each_alone(middles: list[NDArray[np.float64]], random: np.random.Generator) -> Evidence:
+    """A window with one voice of five seconds for each vector, a little noisy."""
+    count, dimension = len(middles), len(middles[0])
+    noisy = np.stack(middles) + 0.3 / np.sqrt(dimension) * random.standard_normal((count, dimension))
+    tracks = np.zeros((count, FRAMES, VOICES + 2), dtype=np.uint8)
+    tracks[:, :, [0, VOICES]] = 255
+    return Evidence(
+        recording="talk",
+        extent=count * STEP * HOP + 10.0,
+        model="tiny@0",
+        firsts=np.arange(count) * STEP,
+        tracks=tracks,
+        windows=np.arange(count),
+        voices=np.zeros(count, dtype=np.int64),
+        seconds=np.full(count, 5.0, dtype=np.float32),
+        vectors=(noisy / np.linalg.norm(noisy, axis=1, keepdims=True)).astype(np.float32),
+        starts=np.zeros(0, dtype=np.float32),
+        span_vectors=np.zeros((0, dimension), dtype=np.float16),
+    )

@@ -25,6 +25,7 @@ HEAVIEST = 5.0  # seconds: a piece counts no more, however long it is
 STRANGERS = 0.5  # cosine below which two voices of one window are two people
 SHARE = 1 / 60  # of all speech that a speaker needs, within these bounds in seconds
 LEAST, ENOUGH = 0.5, 4.0
+MIXED = 0.5  # share of a voice that two others make up, from which on it is a mixture of them
 SPREAD = 0.05  # standard deviation of the best cut between recordings
 CUTS = np.linspace(-2.5, 2.5, 101)  # of these deviations
 FIRST_LEVEL = 2_000  # pieces that one tree takes; more are first joined where they are surely one voice
@@ -145,14 +146,16 @@ def tell(evidence: Evidence, telling: Telling | None = None, constraints: Constr
     apart += _within_windows(evidence.windows[rows], vectors)
     weights = np.minimum(seconds, HEAVIEST)
     tree = _tree(vectors, weights, together, apart, mentioned)
-    voices = _Voices(tree, seconds, _enough(evidence))
+    voices = _Voices(tree, seconds, _enough(evidence), vectors, weights, mentioned)
     wanted = rules.bounded(voices.at(rules.likeness))
     if rules.method == "spectral":
         found = spectral(vectors, weights, rules, together, apart)
         wanted = rules.bounded(int(found.max()) + 1)  # more were kept if need be for two of one window to be two
     else:
-        found = tree.cut_after(voices.merges(wanted, rules.likeness))
-    kept = _heaviest(found, seconds, wanted)
+        found = voices.cut(wanted, rules.likeness)
+    kept = voices.people(found)
+    if len(kept) != wanted:
+        kept = _heaviest(found, seconds, wanted)
     return Told(_settled(evidence, rows, found, kept, known.apart, units), voices.probabilities(rules))
 
 
@@ -215,10 +218,23 @@ class _Voices:
         tree: of pieces.
         seconds: of the pieces.
         enough: seconds that a voice needs; each moment counts twice, since it lies in two windows.
+        vectors: of the pieces, unit rows.
+        weights: of the pieces in the mean of a voice.
+        mentioned: pieces that somebody said something about; whoever has one is a person.
     """
 
-    def __init__(self, tree: Tree, seconds: Array, enough: float) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        seconds: Array,
+        enough: float,
+        vectors: Array,
+        weights: Array,
+        mentioned: NDArray[np.bool_],
+    ) -> None:
         """Follow the merges."""
+        self._seconds, self._enough, self._vectors, self._weights = seconds, enough, vectors, weights
+        self._mentioned = mentioned
         mass = seconds / 2
         counts = [int((mass >= enough).sum())]
         mass = mass.copy()
@@ -229,8 +245,29 @@ class _Voices:
         self._tree, self._counts = tree, np.maximum(counts, 1)
 
     def at(self, likeness: float) -> int:
-        """How many there are where the tree is cut at a likeness."""
-        return int(self._counts[self._tree.merges_above(likeness)])
+        """How many people there are where the tree is cut at a likeness."""
+        return len(self.people(self._tree.cut_after(self._tree.merges_above(likeness))))
+
+    def people(self, labels: Labels) -> Labels:
+        """The clusters that are people: with enough speech, and not the mixture of one or two with more.
+
+        Where the segmentation takes two people for one voice, the piece lies between them; such pieces are alike.
+        """
+        totals = np.bincount(labels, weights=self._seconds) / 2
+        order = [one for one in np.argsort(-totals, kind="stable").tolist() if totals[one] >= self._enough]
+        means = np.stack([self._weights[labels == one] @ self._vectors[labels == one] for one in order or [0]])
+        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        kept: list[int] = []
+        said = set(labels[self._mentioned].tolist())  # whom a person pointed at
+        for place in range(len(means)):
+            if not kept or order[place] in said or _explained(means[place], means[kept]) < MIXED:
+                kept.append(place)
+        return np.sort([(order or [int(totals.argmax())])[place] for place in kept])
+
+    def cut(self, wanted: int, likeness: float) -> Labels:
+        """Clusters of which so many are people; nearest to the cut at a likeness."""
+        found = self._tree.cut_after(self._tree.merges_above(likeness))
+        return found if len(self.people(found)) == wanted else self._tree.cut_after(self.merges(wanted, likeness))
 
     def merges(self, wanted: int, likeness: float) -> int:
         """After how many merges so many voices are left, or nearly; nearest to the cut at a likeness."""
@@ -247,6 +284,21 @@ class _Voices:
             count = rules.bounded(self.at(float(cut)))
             found[count] = found.get(count, 0.0) + float(share)
         return tuple(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _explained(vector: Array, others: Array) -> float:
+    """The share of a unit vector that the best sum of two others, or one of them, makes up; weights are positive."""
+    cosines = others @ vector
+    best = float(np.square(np.maximum(cosines, 0.0)).max())
+    first, second = np.triu_indices(len(others), 1)
+    between = np.einsum("id,id->i", others[first], others[second])
+    one, other = cosines[first] - between * cosines[second], cosines[second] - between * cosines[first]
+    both = (one > 0) & (other > 0) & (between < 1 - 1e-9)
+    if both.any():
+        one, other = one[both], other[both]
+        share = (cosines[first][both] * one + cosines[second][both] * other) / (1 - np.square(between[both]))
+        best = max(best, float(share.max()))
+    return best
 
 
 def _heaviest(labels: Labels, seconds: Array, count: int) -> Labels:
