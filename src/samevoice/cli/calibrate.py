@@ -42,7 +42,7 @@ def calibrate(
     ],
     model: ModelOption = MODEL,
     report: Annotated[
-        Path | None, typer.Option(metavar="HTML", help="A page with figures and plots (extra [plots]).")
+        Path | None, typer.Option(metavar="HTML", help="A page with figures and plots (extra \\[plots]).")
     ] = None,
     threads: ThreadsOption = None,
     json: JsonOption = False,

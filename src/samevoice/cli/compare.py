@@ -49,7 +49,7 @@ def compare(
         float | None, typer.Option(help="A cosine that alone decides each pair (with --format pairs or --json).")
     ] = None,
     heat_map: Annotated[
-        Path | None, typer.Option("--heat-map", metavar="PNG", help="Draw the matrix (extra [plots]).")
+        Path | None, typer.Option("--heat-map", metavar="PNG", help="Draw the matrix (extra \\[plots]).")
     ] = None,
     threads: ThreadsOption = None,
     json: JsonOption = False,

@@ -56,7 +56,7 @@ def evaluate(
     ] = None,
     root: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the names in the list start from.")] = None,
     report: Annotated[
-        Path | None, typer.Option(metavar="HTML", help="Write the result of the list as a page (extra [plots]).")
+        Path | None, typer.Option(metavar="HTML", help="Write the result of the list as a page (extra \\[plots]).")
     ] = None,
     stress: Annotated[
         bool, typer.Option("--stress", help="The list once more under noise, in a room, over codecs, cut short.")
@@ -83,7 +83,7 @@ def evaluate(
     threshold: Annotated[float | None, typer.Option(help="A cosine, in place of a fitted threshold.")] = None,
     speech_only: Annotated[bool, typer.Option("--speech-only", help="Cut pauses out of the pieces first.")] = False,
     plots: Annotated[
-        Path | None, typer.Option(metavar="DIR", help=f"Draw {HISTOGRAMS} and {DET} there (extra [plots]).")
+        Path | None, typer.Option(metavar="DIR", help=f"Draw {HISTOGRAMS} and {DET} there (extra \\[plots]).")
     ] = None,
     threads: ThreadsOption = None,
     json: JsonOption = False,

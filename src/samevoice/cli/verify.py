@@ -53,7 +53,7 @@ def verify(
     threshold: Annotated[float | None, typer.Option(help="A cosine that alone decides, in place of --far.")] = None,
     explain: Annotated[
         Path | None,
-        typer.Option(metavar="PNG", help="Tell what the decision rests on, and draw it there (extra [plots])."),
+        typer.Option(metavar="PNG", help="Tell what the decision rests on, and draw it there (extra \\[plots])."),
     ] = None,
     threads: ThreadsOption = None,
     json: JsonOption = False,
