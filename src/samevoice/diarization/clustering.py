@@ -1,8 +1,7 @@
 """Which pieces have one voice, and how many voices there are.
 
 Knows: pieces, trees, pairs that must or cannot be together. Does not know: sound, turns, names.
-A voice is a cluster of average links that holds enough speech. Where best to cut the tree differs between recordings,
-and by as much the number of voices is uncertain.
+A voice is a cluster of average links that is a person. Pieces too short to say who speaks follow the others.
 """
 
 from __future__ import annotations
@@ -15,19 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.diarization.agglomerate import Array, Labels, Tree, agglomerate
+from samevoice.diarization.counting import Voices, least_length
 from samevoice.diarization.evidence import Evidence
 from samevoice.diarization.spectral import spectral
 from samevoice.errors import ConfigError
 from samevoice.speech.segmentation import VOICES
+from samevoice.speech.timeline import Seconds
 
-STEADY = 1.0  # seconds of a piece that says who speaks; shorter ones follow the others
 HEAVIEST = 5.0  # seconds: a piece counts no more, however long it is
 STRANGERS = 0.5  # cosine below which two voices of one window are two people
-SHARE = 1 / 60  # of all speech that a speaker needs, within these bounds in seconds
-LEAST, ENOUGH = 0.5, 4.0
-MIXED = 0.5  # share of a voice that two others make up, from which on it is a mixture of them
-SPREAD = 0.05  # standard deviation of the best cut between recordings
-CUTS = np.linspace(-2.5, 2.5, 101)  # of these deviations
 FIRST_LEVEL = 2_000  # pieces that one tree takes; more are first joined where they are surely one voice
 SURELY = 0.75  # cosine of that
 
@@ -53,7 +48,7 @@ class Telling:
     least: int = 1
     most: int | None = None
     method: Method = "agglomerative"
-    likeness: float = 0.40
+    likeness: float = 0.45
 
     def __post_init__(self) -> None:
         """Refuse bounds that nothing can meet."""
@@ -135,7 +130,8 @@ def tell(evidence: Evidence, telling: Telling | None = None, constraints: Constr
     rules, known = telling or Telling(), constraints or Constraints()
     if not len(evidence.windows):
         return Told(np.zeros(0, dtype=np.intp), ((0, 1.0),))
-    rows = _steady(evidence, known)
+    least = least_length(float(evidence.seconds.sum()) / 2)  # each moment lies in two windows, but at the ends
+    rows = _steady(evidence, least, known)
     place = {int(row): at for at, row in enumerate(rows)}
     together = [[place[piece] for piece in group] for group in known.together]
     apart = [(place[one], place[other]) for one, other in known.apart]
@@ -146,7 +142,7 @@ def tell(evidence: Evidence, telling: Telling | None = None, constraints: Constr
     apart += _within_windows(evidence.windows[rows], vectors)
     weights = np.minimum(seconds, HEAVIEST)
     tree = _tree(vectors, weights, together, apart, mentioned)
-    voices = _Voices(tree, seconds, _enough(evidence), vectors, weights, mentioned)
+    voices = Voices(tree, vectors, seconds, weights, least, mentioned)
     wanted = rules.bounded(voices.at(rules.likeness))
     if rules.method == "spectral":
         found = spectral(vectors, weights, rules, together, apart)
@@ -156,21 +152,18 @@ def tell(evidence: Evidence, telling: Telling | None = None, constraints: Constr
     kept = voices.people(found)
     if len(kept) != wanted:
         kept = _heaviest(found, seconds, wanted)
-    return Told(_settled(evidence, rows, found, kept, known.apart, units), voices.probabilities(rules))
+    return Told(
+        _settled(evidence, rows, found, kept, known.apart, units), voices.probabilities(rules.likeness, rules.bounded)
+    )
 
 
-def _steady(evidence: Evidence, known: Constraints) -> Labels:
+def _steady(evidence: Evidence, least: Seconds, known: Constraints) -> Labels:
     """The pieces that say who speaks: long ones, and those somebody said something about."""
-    steady = evidence.seconds >= STEADY
+    steady = evidence.seconds >= least
     if steady.sum() < 2:
         steady = np.ones(len(steady), dtype=np.bool_)
     steady[known.mentioned] = True
     return np.flatnonzero(steady)
-
-
-def _enough(evidence: Evidence) -> float:
-    """Seconds of speech that a speaker needs here; each moment lies in two windows, but at the ends."""
-    return float(np.clip(evidence.seconds.sum() / 2 * SHARE, LEAST, ENOUGH))
 
 
 def _within_windows(windows: NDArray[np.int64], vectors: Array) -> list[tuple[int, int]]:
@@ -209,96 +202,6 @@ def _tree(
         labels = agglomerate(vectors[rows], weights[rows], apart=near).cut(SURELY)
         joined += [rows[labels == label].tolist() for label in range(labels.max() + 1)]
     return agglomerate(vectors, weights, together=joined, apart=apart)
-
-
-class _Voices:
-    """How many voices with enough speech there are after each merge of a tree.
-
-    Args:
-        tree: of pieces.
-        seconds: of the pieces.
-        enough: seconds that a voice needs; each moment counts twice, since it lies in two windows.
-        vectors: of the pieces, unit rows.
-        weights: of the pieces in the mean of a voice.
-        mentioned: pieces that somebody said something about; whoever has one is a person.
-    """
-
-    def __init__(
-        self,
-        tree: Tree,
-        seconds: Array,
-        enough: float,
-        vectors: Array,
-        weights: Array,
-        mentioned: NDArray[np.bool_],
-    ) -> None:
-        """Follow the merges."""
-        self._seconds, self._enough, self._vectors, self._weights = seconds, enough, vectors, weights
-        self._mentioned = mentioned
-        mass = seconds / 2
-        counts = [int((mass >= enough).sum())]
-        mass = mass.copy()
-        for kept, gone in tree.merges.tolist():
-            before = int(mass[kept] >= enough) + int(mass[gone] >= enough)
-            mass[kept] += mass[gone]
-            counts.append(counts[-1] + int(mass[kept] >= enough) - before)
-        self._tree, self._counts = tree, np.maximum(counts, 1)
-
-    def at(self, likeness: float) -> int:
-        """How many people there are where the tree is cut at a likeness."""
-        return len(self.people(self._tree.cut_after(self._tree.merges_above(likeness))))
-
-    def people(self, labels: Labels) -> Labels:
-        """The clusters that are people: with enough speech, and not the mixture of one or two with more.
-
-        Where the segmentation takes two people for one voice, the piece lies between them; such pieces are alike.
-        """
-        totals = np.bincount(labels, weights=self._seconds) / 2
-        order = [one for one in np.argsort(-totals, kind="stable").tolist() if totals[one] >= self._enough]
-        means = np.stack([self._weights[labels == one] @ self._vectors[labels == one] for one in order or [0]])
-        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        kept: list[int] = []
-        said = set(labels[self._mentioned].tolist())  # whom a person pointed at
-        for place in range(len(means)):
-            if not kept or order[place] in said or _explained(means[place], means[kept]) < MIXED:
-                kept.append(place)
-        return np.sort([(order or [int(totals.argmax())])[place] for place in kept])
-
-    def cut(self, wanted: int, likeness: float) -> Labels:
-        """Clusters of which so many are people; nearest to the cut at a likeness."""
-        found = self._tree.cut_after(self._tree.merges_above(likeness))
-        return found if len(self.people(found)) == wanted else self._tree.cut_after(self.merges(wanted, likeness))
-
-    def merges(self, wanted: int, likeness: float) -> int:
-        """After how many merges so many voices are left, or nearly; nearest to the cut at a likeness."""
-        wrong = np.abs(self._counts[self._tree.demanded :] - wanted)
-        candidates = np.flatnonzero(wrong == wrong.min()) + self._tree.demanded
-        cut = self._tree.merges_above(likeness)
-        return int(candidates[np.abs(candidates - cut).argmin()])
-
-    def probabilities(self, rules: Telling) -> tuple[tuple[int, float], ...]:
-        """Of each number of speakers, likeliest first: the best cut differs between recordings."""
-        shares = np.exp(-0.5 * CUTS**2)
-        found: dict[int, float] = {}
-        for cut, share in zip(rules.likeness + SPREAD * CUTS, shares / shares.sum(), strict=True):
-            count = rules.bounded(self.at(float(cut)))
-            found[count] = found.get(count, 0.0) + float(share)
-        return tuple(sorted(found.items(), key=lambda item: -item[1]))
-
-
-def _explained(vector: Array, others: Array) -> float:
-    """The share of a unit vector that the best sum of two others, or one of them, makes up; weights are positive."""
-    cosines = others @ vector
-    best = float(np.square(np.maximum(cosines, 0.0)).max())
-    first, second = np.triu_indices(len(others), 1)
-    between = np.einsum("id,id->i", others[first], others[second])
-    one, other = cosines[first] - between * cosines[second], cosines[second] - between * cosines[first]
-    both = (one > 0) & (other > 0) & (between < 1 - 1e-9)
-    if both.any():
-        one, other = one[both], other[both]
-        share = (cosines[first][both] * one + cosines[second][both] * other) / (1 - np.square(between[both]))
-        best = max(best, float(share.max()))
-    return best
 
 
 def _heaviest(labels: Labels, seconds: Array, count: int) -> Labels:

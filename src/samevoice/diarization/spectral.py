@@ -91,10 +91,11 @@ def _spectrum(cosines: Array, rules: Rules) -> tuple[int, Array]:
     """
     count = len(cosines)
     least, most = (min(rules.bounded(bound), count) for bound in (1, min(MOST, count - 1)))
+    first = least if least == most else 1  # a gap where nobody is says nothing, so a lower bound comes after
     nearest = cosines.copy()
     np.fill_diagonal(nearest, -np.inf)
     order = np.argsort(-nearest, axis=1, kind="stable")
-    best, speakers, graph = np.inf, least, np.empty(0)
+    best, speakers, graph = np.inf, first, np.empty(0)
     for size in np.unique(
         np.geomspace(SMALLEST, max(SMALLEST, LARGEST * count), NEIGHBOURS).round().astype(int)
     ).tolist():
@@ -104,10 +105,11 @@ def _spectrum(cosines: Array, rules: Rules) -> tuple[int, Array]:
         links = (links + links.T) / 2
         laplacian = np.diag(links.sum(axis=1)) - links
         values = np.append(np.linalg.eigvalsh(laplacian), np.inf)  # all apart: a gap like no other
-        gaps = np.diff(values)[least - 1 : most]
+        gaps = np.diff(values)[first - 1 : most]
         ratio = size * max(float(values[-2]), EPSILON) / max(float(gaps.max()), EPSILON)
         if ratio < best:
-            best, speakers, graph = ratio, least + int(gaps.argmax()), laplacian
+            best, speakers, graph = ratio, first + int(gaps.argmax()), laplacian
+    speakers = max(speakers, least)
     return speakers, np.linalg.eigh(graph)[1][:, :speakers]
 
 
