@@ -7,7 +7,9 @@ Knows: the store, the cache files that must forget too. Does not know: models, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -20,9 +22,11 @@ from samevoice.gallery.indexes import neighbours_of
 from samevoice.gallery.ledger import AuditReport
 from samevoice.gallery.remembering import forget as forget_recording
 from samevoice.gallery.store import Store
-from samevoice.gallery.voiceprints import Person
+from samevoice.gallery.voiceprints import Person, checked_note
 
 Result = TypeVar("Result")
+
+_caller: ContextVar[str | None] = ContextVar("caller", default=None)
 
 
 class People:
@@ -52,8 +56,29 @@ class People:
         actor: str = "local",
     ) -> None:
         """Open the store."""
-        self._actor = actor
+        self._opener = actor
         self.store = Store.open(place, key=key, create=create)
+
+    @contextmanager
+    def acting(self, actor: str) -> Iterator[Self]:
+        """Do what is done within the block for somebody else, whom the record of events then names.
+
+            with gallery.acting("front desk") as acting:
+                acting.delete("Ada")
+
+        It holds for the thread or task that runs the block, and for no other, so one open gallery serves many callers.
+
+        Args:
+            actor: who does it; of every gallery that the block changes.
+
+        Raises:
+            ConfigError: that is too long, or holds control characters.
+        """
+        before = _caller.set(checked_note("actor", actor))
+        try:
+            yield self
+        finally:
+            _caller.reset(before)
 
     def people(self, pattern: str | None = None) -> list[Person]:
         """Who is enrolled or was remembered, in the order in which they came; `pattern` as in `Store.people`."""
@@ -156,6 +181,11 @@ class People:
     def __repr__(self) -> str:
         """Where it is; no password, no key."""
         return f"{type(self).__name__}({self.store.database.where})"
+
+    @property
+    def _actor(self) -> str:
+        """Who does what is done here and now."""
+        return _caller.get() or self._opener
 
     def _forgetting(self, remove: Callable[[], Result]) -> Result:
         """Remove something, and leave nothing of it in cache files and the server's index, whatever fails meanwhile."""
