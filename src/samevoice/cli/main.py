@@ -30,12 +30,14 @@ from samevoice.cli import (
     evaluate,
     gallery,
     identify,
+    keys,
     listen,
     models,
     networks,
     people,
     recordings,
     score_diarization,
+    serve,
     simulate,
     timeline,
     train,
@@ -63,6 +65,8 @@ app.command("listen")(listen.listen)
 app.command("timeline")(timeline.timeline)
 app.add_typer(recordings.app, name="recordings")
 app.command("score-diarization")(score_diarization.score_diarization)
+app.command("serve")(serve.serve)
+app.add_typer(keys.app, name="keys")
 app.command("simulate")(simulate.simulate)
 app.command("compare")(compare.compare)
 app.command("embed")(embed.embed)

@@ -1,0 +1,200 @@
+"""The service put together: parts, middleware, routes, page.
+
+Knows: the order of everything. Does not know: what any of it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from samevoice import __version__
+from samevoice.audio.waveform import Waveform
+from samevoice.errors import ConfigError
+from samevoice.gallery.gallery import Gallery
+from samevoice.scoring.decision import DEFAULT_PRIOR, check_options
+from samevoice.service import problems
+from samevoice.service.bodies import Bodies
+from samevoice.service.front import Front
+from samevoice.service.guard import Guard
+from samevoice.service.headers import SafeHeaders
+from samevoice.service.jobs import Jobs
+from samevoice.service.keys import Keys
+from samevoice.service.metrics import Metrics
+from samevoice.service.options import Options
+from samevoice.service.pool import Pool
+from samevoice.service.routes import ROUTERS, health
+from samevoice.service.state import Service
+from samevoice.service.traffic import Traffic
+from samevoice.speech.vad import everything
+from samevoice.verification import calibration_of
+
+ABOUT = (
+    "Do these audios come from the same person? Verify two recordings, enrol people, find out who speaks, and when.\n\n"
+    "Recordings are sent as files of a form, answers are JSON, and whatever is not done is told as "
+    "application/problem+json (RFC 9457). A voice is not a password on its own: recordings and synthetic voices exist."
+)
+UPLOADS = "uploads"
+WEB = Path(__file__).parent / "web"
+WARM_SECONDS = 2
+
+
+def open_service(options: Options) -> Service:
+    """Open the gallery and the model, and make the other parts.
+
+    Raises:
+        GalleryError: the gallery cannot be opened.
+        ModelError: the model is missing or damaged.
+        FingerprintMismatch: the gallery has another model.
+        ConfigError: an option cannot be honoured, or nobody may run such a service.
+    """
+    keys = Keys(options.key_file)
+    if not (options.is_loopback or keys.needed or options.open):
+        raise ConfigError(
+            f"at {options.host} other machines can reach the service, and nobody would need a key; make one with: "
+            "samevoice keys add NAME --role admin; or say --open to let everybody in"
+        )
+    with contextlib.ExitStack() as undo:
+        gallery = Gallery(options.gallery, model=options.model, threads=options.threads)
+        undo.callback(gallery.close)
+        model = gallery.model  # loaded now, so that nobody has to wait later, or is told that it is not there
+        jobs = Jobs(options, gallery)
+        # An option that the calibration cannot honour is told now, and not to each who asks.
+        check_options(
+            calibration_of(model), far=options.far, threshold=None, prior=DEFAULT_PRIOR, model=model.card.name
+        )
+        uploads = _empty_folder(options.folder / UPLOADS)
+        pool = Pool(options.worker_count, options.waiting)
+        metrics = Metrics()
+        metrics.watch("running", "Workers that work.", lambda: pool.running)
+        metrics.watch("waiting", "Requests that wait for a worker.", lambda: pool.waiting)
+        metrics.watch("jobs_waiting", "Jobs that wait.", lambda: jobs.counts().get("waiting", 0))
+        metrics.watch("jobs_running", "Jobs that are worked on.", lambda: jobs.counts().get("running", 0))
+        service = Service(
+            options=options,
+            gallery=gallery,
+            pool=pool,
+            jobs=jobs,
+            keys=keys,
+            metrics=metrics,
+            traffic=Traffic(options.per_minute),
+            uploads=uploads,
+        )
+        undo.pop_all()
+    return service
+
+
+def create_app(options: Options, *, service: Service | None = None) -> FastAPI:
+    """The application.
+
+    Args:
+        options: of the service.
+        service: its parts; opened when the application starts if None. Closed when it ends.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        opened = await asyncio.to_thread(open_service, options) if service is None else service
+        app.state.service = opened
+        opened.jobs.start()
+        warming = asyncio.ensure_future(opened.pool.run(partial(_warm, opened)))
+        try:
+            yield
+        finally:
+            with contextlib.suppress(Exception):
+                await warming
+            await asyncio.to_thread(opened.close)
+
+    app = FastAPI(
+        title="samevoice",
+        version=__version__,
+        description=ABOUT,
+        lifespan=lifespan,
+        docs_url=None,  # its pages would load scripts from elsewhere
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation,
+    )
+    problems.install(app)
+    # The last one added is the outermost.
+    app.add_middleware(Guard)
+    app.add_middleware(Bodies, options=options)
+    app.add_middleware(Front)
+    if options.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=options.origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["X-Request-Id", "Retry-After"],
+        )
+    app.add_middleware(
+        SafeHeaders, tls=options.is_tls, lasting=options.tls_cert is not None, shared=bool(options.origins)
+    )
+    app.include_router(health.router)
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1")
+    # Behind the routes and not among them, so that a wrong method of a route is told as such.
+    app.router.default = Page(app.router.not_found)
+    return app
+
+
+class Page:
+    """The page's files, for requests that no route takes.
+
+    Args:
+        otherwise: for what is no request for a file.
+    """
+
+    def __init__(self, otherwise: ASGIApp) -> None:
+        """Find the files."""
+        self._files = StaticFiles(directory=WEB, html=True)
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send one."""
+        wanted = scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and "\0" not in scope["path"]
+        await (self._files if wanted else self._otherwise)(scope, receive, send)
+
+
+def _operation(route: APIRoute) -> str:
+    """The id of an operation: the name of its function."""
+    return route.name
+
+
+def _warm(service: Service) -> None:
+    """Have the model answer once; the first answer takes longer."""
+    model = service.gallery.model.with_detector(everything)
+    rate = model.card.rate
+    noise = np.random.default_rng(0).standard_normal(WARM_SECONDS * rate).astype(np.float32)
+    model.embed(Waveform(0.1 * noise.clip(-1, 1), rate))
+    service.ready.set()
+
+
+def _empty_folder(path: Path) -> Path:
+    """A folder for its owner only; what a service that was killed left there is removed.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    try:
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.name == "posix":
+            path.chmod(0o700)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be made ({error.strerror}); name another folder with --data") from error
+    return path

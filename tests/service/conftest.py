@@ -1,0 +1,15 @@
+"""A service that the tests of one module share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from servicemakers import Running, serving
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Without keys, and without limits of traffic that a test could meet by chance."""
+    with serving(tmp_path_factory.mktemp("service"), per_minute=1_000_000) as running:
+        yield running
