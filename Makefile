@@ -9,7 +9,7 @@ TORCH ?= torch==2.13.0
 TESTERS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types clean
+.PHONY: demo test lint types screenshots clean
 
 demo: $(VENV)/.core
 	$(BIN)/samevoice models pull
@@ -38,6 +38,10 @@ $(VENV)/.dev: $(VENV)/.core
 	$(BIN)/python -m pip install --quiet $(TORCH)
 	$(BIN)/python -m pip install --quiet --editable '.[dev,train]'
 	touch $@
+
+screenshots: $(VENV)/.dev
+	PYTHONPATH=tests/service $(BIN)/python tests/web/screenshots.py docs/screenshots
+	PYTHONPATH=tests/service $(BIN)/python tests/web/screenshots_meeting.py docs/screenshots
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -16,7 +16,7 @@ from hypothesis import settings
 
 from samevoice.audio.waveform import Waveform
 
-pytest_plugins = ["galleryfixtures"]
+pytest_plugins = ["galleryfixtures", "servicefixtures"]
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 RATE = 16_000

@@ -12,6 +12,24 @@ from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
+DECISION: dict[str, Any] = {
+    "verdict": "same",
+    "score": 0.8,
+    "llr": 4,
+    "probability": 0.98,
+    "threshold": 0.4,
+    "far": 0.01,
+    "prior": 0.5,
+    "speech": [3.0, 2.5],
+    "reason": "far likelier",
+    "model": "campplus/1",
+    "warnings": ["noise"],
+    "calibration": None,
+    "impostor_pairs": 1225,
+    "more_speech": None,
+    "later": "a member of a newer service",
+}
+
 
 @dataclass
 class Asked:
@@ -91,3 +109,9 @@ def scripted(*answers: Answer) -> Iterator[Scripted]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def problem(status: int, code: str, detail: str = "a sentence", **extras: object) -> Answer:
+    """The answer that tells a problem, with Retry-After where there is one."""
+    headers = {"Retry-After": str(extras["retry_after"])} if "retry_after" in extras else {}
+    return Answer(status, {"status": status, "code": code, "detail": detail, "title": "x", **extras}, headers)

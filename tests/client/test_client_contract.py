@@ -63,7 +63,7 @@ class Document:
 
     def named(self, method: str, path: tuple[str, ...]) -> str:
         """The operation that a request asks for: of those that fit, the one with the fewest parameters."""
-        fits = []
+        fits: list[tuple[int, str]] = []
         for name, (its_method, template, _) in self.operations.items():
             parts = template.strip("/").split("/")
             if its_method == method and len(parts) == len(path):

@@ -9,9 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from servicemakers import serving
 from webmakers import headline, launch, opened, record, spoken, turn, upload
-
-from servicemakers import serving  # isort: skip # found by the one above
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 DESKTOP: dict[str, Any] = {

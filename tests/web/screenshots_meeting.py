@@ -10,9 +10,8 @@ from typing import Any, Literal
 
 from meetingmakers import edit, open_job, submitted, write_meeting
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from servicemakers import Running, serving
 from webmakers import launch, opened
-
-from servicemakers import Running, serving  # isort: skip # found by the one above
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 LOOK: dict[str, Any] = {"viewport": {"width": 1180, "height": 1000}, "reduced_motion": "reduce"}

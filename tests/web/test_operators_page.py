@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
+from servicemakers import new_key, serving
 from webmakers import opened  # which finds the next
-
-from servicemakers import new_key, serving  # isort: skip
 
 if TYPE_CHECKING:
     from servicemakers import Running

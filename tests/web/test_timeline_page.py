@@ -11,9 +11,8 @@ import httpx
 import pytest
 from meetingmakers import edit, names, open_job, result, speaker, submitted, write_meeting
 from playwright.sync_api import Browser, Page, expect
+from servicemakers import bearer, new_key, serving
 from webmakers import opened  # which finds the next
-
-from servicemakers import bearer, new_key, serving  # isort: skip
 
 from samevoice.diarization.formats import FORMATS
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from servicemakers import Running, serving
 from webmakers import chromium, launch, opened, spoken
-
-from servicemakers import Running, serving  # isort: skip # found by the one above
 
 Microphone = Callable[[str | None], Browser]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +16,6 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwrig
 
 from samevoice.audio.resample import resample
 from samevoice.audio.waveform import Waveform
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "service"))
 
 RATE = 48_000  # of the fake microphone; the browser resamples it
 PAUSE = 30.0  # seconds of silence after the speech: the browser plays the file again and again
