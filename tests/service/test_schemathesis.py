@@ -16,7 +16,7 @@ from servicemakers import serving
 
 from samevoice.client import Client
 
-EXAMPLES = 20
+EXAMPLES = 30
 PERSON = "Ada Lovelace"
 
 

@@ -59,7 +59,7 @@ def make_server(options: Options, service: Service, tls: Certificate | None = No
         access_log=False,  # the service has its own, which tells no paths
         server_header=False,
         proxy_headers=False,  # a header that any client can send must not choose whom limits count
-        http="h11",  # which bounds the size of headers
+        http="h11",
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=round(GRACE),
         ws_max_size=MESSAGE_BYTES,
@@ -81,6 +81,8 @@ def serve(options: Options, *, say: Callable[[str], None]) -> None:
     Raises:
         SamevoiceError: the service cannot be opened, or its address is taken.
     """
+    if hasattr(signal, "SIGPIPE"):  # the command line lets it end a process, and any client that hangs up sends it
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     tls = certificate(options)
     handlers = logs.start(options.audit_log)
     try:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from samevoice import __version__
 from samevoice.service.access import Caller
@@ -31,9 +31,9 @@ class Readiness(BaseModel):
     """Whether requests can be served now."""
 
     status: Literal["ready", "starting"]
-    model: str
-    people: int
-    version: str
+    model: str = Field(description="Fingerprint of the model that decides.", examples=["campplus@0123456789abcdef"])
+    people: int = Field(description="How many the gallery has.", examples=[12])
+    version: str = Field(examples=["0.1.0"])
 
 
 @router.get("/healthz", summary="Is the service alive?", operation_id="health")

@@ -29,7 +29,7 @@ class ModelBody(BaseModel):
 
     name: str = Field(examples=["campplus"])
     kind: str = Field(examples=["speaker-embedding"])
-    summary: str
+    summary: str = Field(examples=["CAM++, 192-d: Mandarin and English"])
     fingerprint: str = Field(examples=["campplus@0123456789abcdef"])
     rate: int = Field(description="Sample rate in Hz.", examples=[16_000])
     dimension: int = Field(description="Of its embeddings; 0 if it makes none.", examples=[192])
