@@ -1,17 +1,24 @@
 """One way to open an ONNX Runtime session, so that threads and memory are set in one place.
 
+This is the only module that imports ONNX Runtime, whose import would start to gather telemetry.
+
 Knows: session options. Does not know: what a graph computes.
 """
 
 from __future__ import annotations
 
 import os
+from typing import TypeAlias
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before the import
 
 import onnxruntime as ort
 
 from samevoice.errors import ConfigError, ModelError
 
 MAX_THREADS = 256
+
+Session: TypeAlias = ort.InferenceSession
 
 
 def default_threads() -> int:
@@ -20,7 +27,7 @@ def default_threads() -> int:
     return min(cores, 4)
 
 
-def open_session(graph: bytes, name: str, *, threads: int) -> ort.InferenceSession:
+def open_session(graph: bytes, name: str, *, threads: int) -> Session:
     """Open a graph for inference on the CPU.
 
     Args:
@@ -43,6 +50,6 @@ def open_session(graph: bytes, name: str, *, threads: int) -> ort.InferenceSessi
     # Spinning threads burn a core while the caller decodes or waits.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return ort.InferenceSession(graph, sess_options=options, providers=["CPUExecutionProvider"])
+        return Session(graph, sess_options=options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises many private classes
         raise ModelError(f"{name}: ONNX Runtime cannot open this model ({str(error).splitlines()[0][:200]})") from error

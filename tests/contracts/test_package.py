@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import samevoice
+from samevoice.models.store import default_folder
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "samevoice"
@@ -38,6 +40,16 @@ def test_verify_needs_no_torch() -> None:
         "print('torch' in sys.modules, 'onnx' in sys.modules, 'matplotlib' in sys.modules)"
     )
     assert fresh(code) == "False False False"
+
+
+def test_verify_leaves_nothing_in_the_home_folder(tmp_path: Path) -> None:
+    """ONNX Runtime gathers telemetry there unless it is told not to."""
+    samples = ROOT / "samples"
+    code = f"import samevoice as sv; sv.verify({str(samples / 'sample_1a.mp3')!r}, {str(samples / 'sample_2.mp3')!r})"
+    cache = {"SAMEVOICE_CACHE": str(default_folder().parent)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    subprocess.run([sys.executable, "-c", code], check=True, env={**environment, **cache, "HOME": str(tmp_path)})
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_every_public_name_resolves_and_is_listed_once() -> None:

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from samevoice.audio.waveform import Samples, Waveform
 from samevoice.errors import AudioError
-from samevoice.runtime import open_session
+from samevoice.runtime import Session, open_session
 from samevoice.speech.timeline import Seconds, Segment, Timeline
 
 RATE = 16_000
@@ -131,7 +130,7 @@ class SileroStream:
         session: the network.
     """
 
-    def __init__(self, session: ort.InferenceSession) -> None:
+    def __init__(self, session: Session) -> None:
         """Begin before the first sample."""
         self._session = session
         self._state = np.zeros(STATE_SHAPE, dtype=np.float32)
