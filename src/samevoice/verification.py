@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.audio.decode import Source
+from samevoice.audio.decode import Recording, Source
 from samevoice.embedder import DEFAULT_MODEL, Model, load_model
 from samevoice.errors import NotEnoughSpeech
 from samevoice.models.embedding import Embedding
@@ -177,6 +177,8 @@ def label(audio: Source, position: str) -> str:
     """What to call a recording in a message: its path where it has one."""
     if audio == "-":
         return "standard input"
+    if isinstance(audio, Recording):
+        return audio.info.name
     return str(audio) if isinstance(audio, str) or hasattr(audio, "__fspath__") else position
 
 

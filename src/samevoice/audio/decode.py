@@ -32,8 +32,6 @@ from samevoice.audio.tail import check_tail
 from samevoice.audio.waveform import MAX_CHANNELS, Waveform, check_rate, check_samples
 from samevoice.errors import AudioError
 
-Source = str | os.PathLike[str] | bytes | BinaryIO | Waveform
-
 MAX_SECONDS = 24 * 3600.0
 MAX_STREAM_BYTES = 2 << 30  # what is read from a pipe or a file object, spooled to disk
 SPOOL_BYTES = 16 << 20
@@ -94,17 +92,22 @@ class Recording:
             self.damage = f"promises {info.declared:.1f} s but holds {seconds:.1f} s; the file may be cut off"
 
 
+Source = str | os.PathLike[str] | bytes | BinaryIO | Waveform | Recording
+
+
 def open_recording(source: Source, name: str | None = None) -> Recording:
     """Open any supported source; decoding starts when the blocks are asked for.
 
     Args:
         source: a path, "-" for standard input, bytes of a file, a binary file object (read from its current
-            position), or a waveform.
+            position), a waveform, or what this function returned.
         name: what to call it in messages; by default the path.
 
     Raises:
         AudioError: it does not exist, is no regular file, is empty, is no known audio, or exceeds a limit.
     """
+    if isinstance(source, Recording):
+        return source
     if isinstance(source, Waveform):
         return _from_waveform(source, name or "waveform")
     if isinstance(source, bytes | bytearray | memoryview):

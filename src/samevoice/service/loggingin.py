@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO
 
 import numpy as np
 
+from samevoice.audio.decode import Recording
 from samevoice.audio.resample import resample
 from samevoice.audio.waveform import Waveform
 from samevoice.embedder import Model
@@ -58,7 +58,7 @@ class Outcome:
         return self.decision.score is None
 
 
-def log_in(gallery: Gallery, earlier: Earlier, name: str, audio: BinaryIO, *, far: float | None) -> Outcome:
+def log_in(gallery: Gallery, earlier: Earlier, name: str, audio: Recording, *, far: float | None) -> Outcome:
     """Let somebody in, or not.
 
     Args:

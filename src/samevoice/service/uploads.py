@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,8 @@ from typing import BinaryIO
 
 from fastapi import UploadFile
 
-from samevoice.audio.decode import open_recording
+from samevoice.audio.blocks import Block
+from samevoice.audio.decode import Recording, open_recording
 from samevoice.service.options import MIB
 from samevoice.service.problems import Refusal
 from samevoice.service.state import Service
@@ -33,22 +34,61 @@ class Clip:
     Args:
         path: where it lies while its request lasts; whoever keeps it moves it away.
         name: what the client called it, made printable and short; for messages, never a path.
+        seconds: how many it may have.
+        patience: how many decoding it may take; None for as many as it does.
     """
 
     path: Path
     name: str
+    seconds: float
+    patience: float | None
 
-    def open(self) -> BinaryIO:
-        """The file: audio of which messages do not tell the path."""
-        return self.path.open("rb")
+    @property
+    def sound(self) -> Recording:
+        """What is in it; reading that raises `Refusal` where it is longer than allowed, or takes too long to decode."""
+        return Limited(open_recording(self.path, self.name), self.seconds, self.patience)
+
+
+class Limited(Recording):
+    """A recording of which no more is decoded than is allowed: its header may lie.
+
+    Args:
+        whole: the recording.
+        seconds: at most.
+        patience: seconds that decoding it may take; None for no limit.
+    """
+
+    def __init__(self, whole: Recording, seconds: float, patience: float | None) -> None:
+        """Keep the limits."""
+        super().__init__(whole.info, whole.blocks)
+        self._whole, self._seconds, self._patience = whole, seconds, patience
+
+    def blocks(self) -> Iterator[Block]:
+        """As for any recording.
+
+        Raises:
+            Refusal: 422, a limit is reached.
+            AudioError: as for any recording.
+        """
+        blocks, frames, spent = self._whole.blocks(), 0, 0.0
+        while True:
+            began = time.monotonic()
+            block = next(blocks, None)
+            spent += time.monotonic() - began
+            if block is None:
+                break
+            frames += len(block)
+            if frames > self._seconds * self.info.rate:
+                raise _too_long(self.info.name, self._seconds)
+            if self._patience is not None and spent > self._patience:
+                raise _too_slow(self.info.name, self._patience)
+            yield block
+        self.damage = self._whole.damage
 
 
 @asynccontextmanager
 async def received(upload: UploadFile, service: Service, *, meeting: bool = False) -> AsyncIterator[Clip]:
-    """An upload as a file, once it is known to be audio within the limits.
-
-    A clip is decoded to its end, since its header may lie; a meeting's header is read only, and whoever hears it
-    has to count its seconds.
+    """An upload as a file whose header is that of audio within the limits; `Clip.sound` keeps them if it lies.
 
     Args:
         upload: of the form.
@@ -56,7 +96,7 @@ async def received(upload: UploadFile, service: Service, *, meeting: bool = Fals
         meeting: the limits of meetings instead of those of clips.
 
     Raises:
-        Refusal: 413 or 422, it is too large, too long, or takes too long to decode.
+        Refusal: 413 or 422, it is too large or too long.
         AudioError: it is no audio that can be read.
     """
     options = service.options
@@ -64,11 +104,11 @@ async def received(upload: UploadFile, service: Service, *, meeting: bool = Fals
     most = options.meeting_bytes if meeting else options.clip_bytes
     if (upload.size or 0) > most:
         raise Refusal(413, "too-large", f"{name}: more than {most / MIB:.0f} MiB; send a shorter recording", limit=most)
-    clip = Clip(service.uploads / secrets.token_hex(16), name)
     seconds = options.meeting_seconds if meeting else options.clip_seconds
     patience = None if meeting else options.decode_seconds
+    clip = Clip(service.uploads / secrets.token_hex(16), name, seconds, patience)
     try:
-        await service.pool.run(partial(_take, upload.file, clip, seconds, patience))
+        await service.pool.run(partial(_take, upload.file, clip))
         yield clip
     finally:
         clip.path.unlink(missing_ok=True)
@@ -81,27 +121,19 @@ def told_name(name: str | None) -> str:
     return told[:LONGEST_NAME] or UNNAMED
 
 
-def _take(source: BinaryIO, clip: Clip, seconds: float, patience: float | None) -> None:
-    """Put an upload on disk and check it; `patience` None for the header only."""
+def _take(source: BinaryIO, clip: Clip) -> None:
+    """Put an upload on disk, and look at its header."""
     source.seek(0)
     with clip.path.open("xb") as target:
         shutil.copyfileobj(source, target, MIB)
-    recording = open_recording(clip.path, clip.name)
-    rate, declared = recording.info.rate, recording.info.declared
-    if declared is not None and declared > seconds:
-        raise _too_long(clip.name, seconds)
-    if patience is None:
-        return
-    end = time.monotonic() + patience
-    left = seconds * rate
-    for block in recording.blocks():
-        left -= len(block)
-        if left < 0:
-            raise _too_long(clip.name, seconds)
-        if time.monotonic() > end:
-            detail = f"{clip.name}: takes longer than {patience:g} s to decode; convert it to WAV or FLAC"
-            raise Refusal(422, "decode", detail)
+    declared = clip.sound.info.declared
+    if declared is not None and declared > clip.seconds:
+        raise _too_long(clip.name, clip.seconds)
 
 
 def _too_long(name: str, seconds: float) -> Refusal:
     return Refusal(422, "too-long", f"{name}: longer than {seconds:g} s; send a part of it", limit=seconds)
+
+
+def _too_slow(name: str, seconds: float) -> Refusal:
+    return Refusal(422, "decode", f"{name}: takes longer than {seconds:g} s to decode; convert it to WAV or FLAC")

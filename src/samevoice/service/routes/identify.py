@@ -102,9 +102,8 @@ async def identify(
     async with received(audio, service) as clip:
 
         def work(gallery: Gallery) -> Identification:
-            with clip.open() as file:
-                rate = service.options.fpir if fpir is None else fpir
-                return gallery.identify(file, top=top, fpir=rate, prior=prior, sequential=sequential)
+            rate = service.options.fpir if fpir is None else fpir
+            return gallery.identify(clip.sound, top=top, fpir=rate, prior=prior, sequential=sequential)
 
         found = await done(service, caller, work)
     request.state.verdict = found.verdict

@@ -132,8 +132,7 @@ async def login(
         def work(gallery: Gallery) -> LoginBody:
             if trusted:
                 _require_enrolled(gallery, name)
-            with clip.open() as file:
-                outcome = log_in(gallery, door.earlier, name, file, far=service.options.far)
+            outcome = log_in(gallery, door.earlier, name, clip.sound, far=service.options.far)
             return _body(name, outcome, calibration_of(gallery.model), trusted=trusted)
 
         body = await done(service, caller, work)

@@ -130,16 +130,15 @@ async def enrol(
     async with received(audio, service) as clip:
 
         def work(gallery: Gallery) -> EnrolledBody:
-            with clip.open() as file:
-                found = gallery.enrol(
-                    who,
-                    file,
-                    channel=channel,
-                    consent=consent or None,
-                    expires=expires,
-                    keep_audio=keep_audio,
-                    again=again,
-                )
+            found = gallery.enrol(
+                who,
+                clip.sound,
+                channel=channel,
+                consent=consent or None,
+                expires=expires,
+                keep_audio=keep_audio,
+                again=again,
+            )
             advice = [AdviceBody.model_validate(one) for one in found.advice]
             return EnrolledBody(person=person_body(found.person), advice=advice)
 
@@ -155,8 +154,7 @@ async def check_recording(
     async with received(audio, service) as clip:
 
         def work(gallery: Gallery) -> CheckedBody:
-            with clip.open() as file:
-                return checked_body(gallery.coach(who, file, channel=channel))
+            return checked_body(gallery.coach(who, clip.sound, channel=channel))
 
         return await done(service, caller, work)
 

@@ -107,8 +107,8 @@ def _answer(service: Service, clip: Clip, voice: Clip | None, grid: Grid, *, nam
     if names:
         looked_for = Voices.enrolled(service.gallery)
     elif voice is not None:
-        looked_for = Voices.of(voice.name, model.embed(voice.path, name=voice.name))
-    table = sliced(clip.path, model=model, grid=grid, reference=looked_for, name=clip.name)
+        looked_for = Voices.of(voice.name, model.embed(voice.sound, name=voice.name))
+    table = sliced(clip.sound, model=model, grid=grid, reference=looked_for, name=clip.name)
     return TimelineBody(
         recording=table.recording,
         model=table.model,

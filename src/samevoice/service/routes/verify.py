@@ -82,6 +82,5 @@ async def verify(
 
 def _decide(service: Service, one: Clip, other: Clip, far: float | None, prior: float) -> Decision:
     """The decision of the library about two files."""
-    with one.open() as first, other.open() as second:
-        far = service.options.far if far is None else far
-        return sv.verify(first, second, model=service.gallery.model, far=far, prior=prior)
+    far = service.options.far if far is None else far
+    return sv.verify(one.sound, other.sound, model=service.gallery.model, far=far, prior=prior)
