@@ -21,6 +21,7 @@ from samevoice.audio.blocks import BLOCK_VALUES
 from samevoice.audio.decode import Recording, Source, open_recording
 from samevoice.audio.waveform import Waveform
 from samevoice.errors import AudioError
+from samevoice.verification import label
 
 LOSSLESS = {"wav-16": 4e-5, "wav-24": 1e-7, "wav-32": 1e-7, "wav-float": 0.0, "wav-u8": 0.008, "flac": 4e-5}
 LOSSLESS["avi-video"] = 4e-5
@@ -81,6 +82,14 @@ def test_all_kinds_of_source_agree(speech: Waveform, tmp_path: Path) -> None:
         recording, got = walk(file)
     np.testing.assert_array_equal(got, expected)
     assert recording.info.name == str(path)
+
+
+def test_a_recording_is_a_source_too(speech: Waveform) -> None:
+    opened = open_recording(encode("flac", speech.samples, speech.rate), "spoken.flac")
+    again, samples = walk(opened, "another name")
+    assert again is opened
+    np.testing.assert_array_equal(samples, walk(encode("flac", speech.samples, speech.rate))[1])
+    assert label(opened, "first recording") == "spoken.flac"
 
 
 def test_a_pipe_and_standard_input(speech: Waveform, monkeypatch: pytest.MonkeyPatch) -> None:
