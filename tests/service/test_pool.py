@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,16 @@ from servicemakers import serving
 
 from samevoice.service.pool import Pool, departure
 from samevoice.service.problems import Busy, Gone
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
+def test_workers_let_the_event_loop_go_first() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    pool = Pool(1, 1)
+    assert asyncio.run(pool.run(priority)) > priority()
+    pool.close(1.0)
 
 
 class Gate:

@@ -24,6 +24,7 @@ from samevoice.gallery.gallery import Gallery
 from samevoice.service import jobfiles, jobwork
 from samevoice.service.jobfiles import Folder, Record
 from samevoice.service.options import Options
+from samevoice.service.pool import step_back
 from samevoice.speech.timeline import Seconds
 
 SWEEP: Seconds = 30.0  # between two looks for what has expired
@@ -195,6 +196,7 @@ class Line:
 
     def _run(self) -> None:
         """The thread."""
+        step_back()
         while True:
             with self._changed:
                 waiting = [one for one in self._entries.values() if one.record.state == "waiting"]

@@ -8,6 +8,9 @@ Knows: threads, who waits, who left. Does not know: what is done.
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import ContextVar
@@ -16,6 +19,7 @@ from typing import Any, TypeVar
 
 from samevoice.service.problems import Busy, Gone
 
+NICE = 5  # of workers
 Result = TypeVar("Result")
 
 # Set for each request: comes back once its client has gone away. Work that nobody waits for any more is not begun.
@@ -35,7 +39,7 @@ class Pool:
         self.workers = workers
         self._most = workers + waiting
         self._inside: set[Future[Any]] = set()
-        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="samevoice-worker")
+        self._executor = ThreadPoolExecutor(workers, "samevoice-worker", initializer=step_back)
 
     @property
     def running(self) -> int:
@@ -91,6 +95,12 @@ class Pool:
         self._inside.discard(future)
         if not done.cancelled():
             done.exception()
+
+
+def step_back() -> None:
+    """Let the event loop have a core first, where a thread has a priority of its own (Linux)."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 async def _either(done: asyncio.Future[Any], gone: Callable[[], Awaitable[None]]) -> None:

@@ -24,6 +24,7 @@ from starlette.websockets import WebSocketDisconnect
 from samevoice.audio.waveform import Samples
 from samevoice.live.feed import Feed, Note
 from samevoice.live.pcm import Decoder, Encoding
+from samevoice.service.pool import step_back
 from samevoice.service.problems import Refusal
 from samevoice.speech.timeline import Seconds
 
@@ -178,6 +179,7 @@ def _thread(websocket: WebSocket, events: Callable[[], Generator[Event]]) -> asy
 
     def run() -> None:
         failed: Exception | None = None
+        step_back()
         try:
             with closing(events()) as told:
                 for event in told:

@@ -5,13 +5,13 @@ Knows: limits of bytes, seconds and decoding. Does not know: speech, models.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -108,7 +108,7 @@ async def received(upload: UploadFile, service: Service, *, meeting: bool = Fals
     patience = None if meeting else options.decode_seconds
     clip = Clip(service.uploads / secrets.token_hex(16), name, seconds, patience)
     try:
-        await service.pool.run(partial(_take, upload.file, clip))
+        await asyncio.to_thread(_take, upload.file, clip)  # short, so it need not wait for a worker
         yield clip
     finally:
         clip.path.unlink(missing_ok=True)

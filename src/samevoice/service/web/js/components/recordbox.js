@@ -106,7 +106,7 @@ export function recordBox({ label, limits, api, enough = 3, hint = "Record, or d
   function finish() {
     const made = recorder?.stop();
     silence();
-    if (made?.samples.length) keep({ blob: made.wav, name: "recording.wav", seconds: made.samples.length / made.rate }, made.samples);
+    if (made?.samples.length) keep({ blob: made.wav, name: label, seconds: made.samples.length / made.rate }, made.samples);
     else told.textContent = hint;
   }
 
