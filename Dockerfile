@@ -2,7 +2,7 @@
 #
 #     docker build -t samevoice .
 #     docker run --rm -v samevoice-data:/data -v samevoice-keys:/keys samevoice keys add me --role admin
-#     docker run -d -p 127.0.0.1:8750:8750 -v samevoice-data:/data -v samevoice-keys:/keys samevoice
+#     docker run -d --stop-timeout 30 -p 127.0.0.1:8750:8750 -v samevoice-data:/data -v samevoice-keys:/keys samevoice
 #
 # Everything is fetched while it is built; the finished image needs no network, no root and no writable root.
 

@@ -71,7 +71,31 @@ def test_it_says_where_it_is_and_who_can_use_it_and_ends_quietly(tmp_path: Path,
     text = "".join(said)
     assert "at this machine, without a key" in text
     assert "Traceback" not in text
-    assert list((tmp_path / "data").glob("uploads/*")) == []
+    assert list((tmp_path / "data").glob("uploads*")) == []
+
+
+def test_it_ends_soon_though_somebody_still_sends_and_all_it_logs_is_json(tmp_path: Path) -> None:
+    with started(tmp_path) as (process, url, said):
+        ready(url)
+        host, _, port = url.rpartition("/")[2].partition(":")
+        with (
+            socket.create_connection((host, int(port)), 20) as stream,
+            socket.create_connection((host, int(port)), 20) as bad,
+        ):
+            bad.sendall(b"nonsense\r\n\r\n")  # the server below warns of it
+            assert b"problem+json" in bad.recv(65_536)
+            lines = ("POST /v1/verify HTTP/1.1", f"Host: {host}", "Content-Length: 100000")
+            form = "Content-Type: multipart/form-data; boundary=line"
+            stream.sendall("\r\n".join((*lines, form, "", "--line\r\n")).encode())
+            time.sleep(0.3)
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert b" 503 " in stream.recv(65_536).split(b"\r\n")[0]
+            assert process.wait(15) == 0
+            assert time.monotonic() - began < 6
+    logged = [json.loads(line) for line in said if line.startswith("{")]
+    assert {"request"} < {line["event"] for line in logged}
+    assert [line for line in said if not line.startswith("{")] == said[:2]
 
 
 def test_it_is_back_soon_after_a_kill(tmp_path: Path) -> None:
@@ -179,6 +203,7 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         told = samevoice("serve", "--port", port, *place)
     assert told.returncode == 2
     assert f"port {port}" in told.stderr
+    assert not (tmp_path / "data").exists()  # it may be the folder of the service that has the port
 
 
 def test_help_teaches() -> None:

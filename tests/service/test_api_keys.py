@@ -92,7 +92,7 @@ def test_revoking_the_last_key_opens_no_door(file: Path) -> None:
 def test_names_are_taken_once_and_must_be_fit_to_show(file: Path) -> None:
     keys = Keys(file)
     keys.add("kiosk", "user")
-    for bad in ("kiosk", " kiosk ", "", " ", "a\nb", "a\x1b[31m", "x" * 65):
+    for bad in ("kiosk", " kiosk ", "local", "Local ", "", " ", "a\nb", "a\x1b[31m", "x" * 65):
         with pytest.raises(ConfigError):
             keys.add(bad, "user")
     with pytest.raises(ConfigError, match="no key named"):

@@ -110,6 +110,40 @@ def test_it_is_ready_once_the_model_has_answered(service: Running) -> None:
         service.service.ready.set()
 
 
+def test_whoever_has_no_key_is_not_told_how_many_people_there_are(tmp_path: Path) -> None:
+    user, enroller = (bearer(new_key(tmp_path, role)) for role in ("user", "enroller"))
+    with serving(tmp_path) as running:
+        model = running.gallery.model.card.fingerprint
+        for headers, found in (({}, (None, None)), (user, (model, None)), (enroller, (model, 0))):
+            told = httpx.get(f"{running.url}/readyz", headers=headers).json()
+            assert (told["model"], told["people"]) == found
+            assert (told["status"], told["reason"]) == ("ready", None)
+        assert httpx.get(f"{running.url}/readyz", headers=bearer("sv_x")).status_code == 401
+
+
+def test_a_model_that_does_not_answer_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise ModelError("the network gives no numbers")
+
+    monkeypatch.setattr("samevoice.service.app._warm", broken)
+    with serving(tmp_path, ready=False) as running:
+        running.service.failed.wait(10)
+        told = httpx.get(f"{running.url}/readyz")
+        assert (told.status_code, told.json()["status"], told.json()["reason"]) == (503, "starting", "model")
+        assert any("does not answer" in record.getMessage() for record in caplog.records)
+
+
+def test_a_range_that_is_none_is_a_problem(service: Running) -> None:
+    for given, status in (("bytes=99999999-", 416), ("bytes=nonsense", 400)):
+        told = httpx.get(f"{service.url}/index.html", headers={"Range": given})
+        assert told.status_code == status
+        assert told.headers["content-type"] == "application/problem+json"
+        assert told.json()["status"] == status
+        assert ("content-range" in told.headers) is (status == 416)
+
+
 # Other sites
 
 
@@ -329,13 +363,94 @@ def test_what_runs_is_finished_before_the_end(tmp_path: Path, samples: Path) -> 
         httpx.get(running.url)
 
 
-def test_what_a_killed_service_left_behind_is_removed(tmp_path: Path) -> None:
-    left = tmp_path / "data" / "uploads" / "voice-of-somebody"
-    left.parent.mkdir(parents=True)
-    left.write_bytes(b"sound")
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that stops in two seconds."""
+    for name in ("ending.GRACE", "server.GRACE"):
+        monkeypatch.setattr(f"samevoice.service.{name}", 2.0)
+    monkeypatch.setattr("samevoice.service.ending.LAST", 1.2)
+
+
+@pytest.mark.usefixtures("short")
+def test_what_is_not_finished_in_time_is_told_and_the_end_comes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[tuple[float, httpx.Response]] = []
+    free = threading.Event()
     with serving(tmp_path) as running:
-        assert not left.exists()
+
+        @running.app.get("/v1/long")
+        async def long(request: Request) -> None:
+            await service_of(request).pool.run(lambda: free.wait(20))
+
+        def ask() -> None:
+            answer = httpx.get(f"{running.url}/v1/long", timeout=30)
+            told.append((time.monotonic(), answer))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        time.sleep(0.3)
+        began = time.monotonic()
+        running.server.should_exit = True
+        asking.join(10)
+    ended = time.monotonic()
+    free.set()
+    assert ended - began < 4
+    ((when, answer),) = told
+    assert (answer.status_code, answer.json()["code"]) == (503, "stopping")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert 0.5 < when - began < 2
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_body_that_is_awaited_is_cut_at_once_when_the_service_stops(tmp_path: Path) -> None:
+    with serving(tmp_path) as running:
+        parts = urlsplit(running.url)
+        with socket.create_connection((str(parts.hostname), parts.port or 0), timeout=10) as stream:
+            lines = ("POST /v1/verify HTTP/1.1", "Host: localhost", "Content-Length: 100000")
+            kind = "Content-Type: multipart/form-data; boundary=line"
+            stream.sendall("\r\n".join((*lines, kind, "", "--line\r\n")).encode())
+            time.sleep(0.2)
+            began = time.monotonic()
+            running.server.should_exit = True
+            told = stream.recv(65_536)
+            assert b" 503 " in told.split(b"\r\n")[0]
+            assert b'"code": "stopping"' in told
+    assert time.monotonic() - began < 5
+
+
+def test_what_a_killed_service_left_behind_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    left = tmp_path / "data" / "uploads-x7ab" / "voice-of-somebody"
+    own = tmp_path / "data" / "uploads" / "thesis.txt"
+    for path in (left, own):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"sound")
+    with serving(tmp_path) as running:
+        assert not left.parent.exists()
+        assert own.exists()
         assert stat.S_IMODE(running.service.uploads.stat().st_mode) == 0o700
+
+
+def test_a_second_service_on_the_same_folder_is_refused_and_disturbs_nothing(tmp_path: Path) -> None:
+    with serving(tmp_path) as running:
+        upload = running.service.uploads / "upload"
+        upload.write_bytes(b"sound")
+        with pytest.raises(ConfigError, match=r"another service uses this folder.*--data"), serving(tmp_path):
+            pass
+        assert upload.exists()
+        assert httpx.get(f"{running.url}/healthz").status_code == 200
+    with serving(tmp_path):  # the folder is free again
+        pass
+
+
+def test_jobs_that_cannot_be_are_told_before_the_address_is(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "jobs").write_text("")
+    options = Options(model="campplus", gallery=str(tmp_path / "v.db"), data=str(tmp_path / "data"))
+    with pytest.raises(ConfigError, match="cannot hold jobs"):
+        open_service(options)
+    (tmp_path / "data" / "jobs").unlink()
+    open_service(options).close()  # nothing is held by the one that was refused
 
 
 def test_a_service_that_cannot_be_is_refused_before_it_listens(tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import numpy as np
 import pytest
@@ -248,6 +252,29 @@ def test_a_job_that_is_deleted_leaves_nothing(running: Running, client: httpx.Cl
     assert client.delete(f"/v1/diarize/{found['id']}").status_code == 404
 
 
+@pytest.mark.parametrize("headers", [{}, {"Range": "bytes=10-19"}, {"Range": "bytes=1-2,20-30"}])
+def test_sound_that_is_not_there_is_no_defect(
+    running: Running, client: httpx.Client, talk: Path, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    job = finished(client, sent(client, talk).json()["id"])["id"]
+    folder = running.service.options.folder / "jobs" / job
+    address = f"/v1/diarize/{job}/audio"
+
+    def vanish(path: Any, **how: Any) -> Any:
+        for one in folder.iterdir():
+            one.unlink()
+        return opened(path, **how)
+
+    opened = anyio.open_file
+    with monkeypatch.context() as race:  # between the look at the file and its opening
+        race.setattr(anyio, "open_file", vanish)
+        answer = client.get(address, headers=headers)
+    for found in (answer, client.get(address, headers=headers), client.get(f"/v1/diarize/{job}/peaks")):
+        assert (found.status_code, found.json()["code"]) == (404, "gone")
+        assert found.headers["content-type"] == "application/problem+json"
+    assert client.delete(f"/v1/diarize/{job}").status_code == 204
+
+
 def test_a_running_job_is_stopped_and_those_behind_it_go_on(
     running: Running, client: httpx.Client, talk: Path, tmp_path: Path
 ) -> None:
@@ -321,6 +348,44 @@ def test_timeline_of_a_reference_and_of_the_gallery(client: httpx.Client, talk: 
     assert {one["llr"] for one in plain["slices"]} == {None}
     both = client.post("/v1/timeline", files=files, data={"names": "true"})
     assert (both.status_code, both.json()["code"]) == (400, "config")
+
+
+def test_a_step_so_small_that_it_would_keep_a_worker_busy(client: httpx.Client, talk: Path) -> None:
+    files = {"audio": ("talk.wav", talk.read_bytes())}
+    answer = client.post("/v1/timeline", files=files, data={"length": "1", "step": "0.24"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "config")
+    assert "0.25" in answer.json()["detail"]
+    assert client.post("/v1/timeline", files=files, data={"length": "1", "step": "0.25"}).status_code == 200
+
+
+def test_one_key_has_one_timeline_at_a_time(tmp_path: Path, talk: Path) -> None:
+    keys = {name: new_key(tmp_path, "user", name) for name in ("ann", "bob")}
+    free = threading.Event()
+    with serving(tmp_path, workers=1, per_minute=100_000) as running, ThreadPoolExecutor(4) as together:
+        pool = running.service.pool
+
+        def asked(name: str) -> httpx.Response:
+            files = {"audio": ("talk.wav", talk.read_bytes())}
+            return httpx.post(f"{running.url}/v1/timeline", files=files, headers=bearer(keys[name]), timeout=60)
+
+        async def occupied() -> None:
+            await pool.run(lambda: free.wait(30))
+
+        taken = together.submit(asyncio.run, occupied())  # the only worker
+        first, other = together.submit(asked, "ann"), together.submit(asked, "bob")
+        try:
+            end = time.monotonic() + 10
+            while pool.waiting < 2:
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            second = asked("ann")
+        finally:
+            free.set()
+        assert (second.status_code, second.json()["code"]) == (429, "busy")
+        assert int(second.headers["retry-after"]) > 0
+        assert (first.result().status_code, other.result().status_code) == (200, 200)
+        taken.result()
+        assert asked("ann").status_code == 200
 
 
 @pytest.mark.parametrize("form", [{"length": "nan"}, {"length": "0.01"}, {"step": "-1"}, {"length": "inf"}])

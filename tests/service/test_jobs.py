@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -13,10 +14,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
+import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 from jobmakers import ME, conversation, ended, finished, long_wav, room_for, sent, wav
@@ -329,6 +333,101 @@ def test_a_line_of_bounded_length(start: Start, tmp_path: Path, talk: Path) -> N
     assert jobs.counts()["waiting"] + jobs.counts()["running"] == 2
     jobs.remove(slow, ME)
     assert ended(jobs, second).record.state == "done"
+
+
+def test_one_key_cannot_fill_the_line(start: Start, tmp_path: Path, talk: Path) -> None:
+    jobs = start()
+    ann, bob = Caller("ann", "user", "0123abcd"), Caller("bob", "user", "89abcdef")
+    made = [jobs.add(long_wav(tmp_path / "slow.wav", 900), "slow.wav", Wanted(), ann).record.id]
+    answers: list[tuple[int, str, bool]] = []
+
+    def give() -> None:
+        try:
+            made.append(jobs.add(talk, "talk.wav", Wanted(), ann).record.id)
+        except Refusal as refused:
+            answers.append((refused.problem.status, refused.problem.code, refused.problem.extras["retry_after"] > 0))
+
+    threads = [threading.Thread(target=give) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    while len(made) < 16:  # a job that was just put on disk counts twice for a moment
+        give()
+    give()
+    assert len(made) == len(jobs.of(ann)) == 16
+    assert set(answers) == {(429, "busy", True)}
+    made.append(jobs.add(talk, "talk.wav", Wanted(), bob).record.id)
+    for job in reversed(made):
+        jobs.remove(job, ADMIN)
+
+
+class Usage(NamedTuple):
+    """As shutil tells it."""
+
+    total: int
+    used: int
+    free: int
+
+
+def test_jobs_leave_room_on_the_disk(start: Start, talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = start()
+    large = long_wav(tmp_path / "slow.wav", 900)
+    first, second = large.stat().st_size, talk.stat().st_size
+    free = (256 << 20) + 2 * first - 1
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(1 << 40, 0, free))
+    with pytest.raises(Refusal, match="no room") as refused:
+        add(jobs, large)
+    assert (refused.value.problem.status, refused.value.problem.code) == (507, "disk")
+    assert jobs.of(ME) == []
+    free += 1
+    slow = add(jobs, large)
+    free += 2 * second - 1
+    with pytest.raises(Refusal, match="no room"):  # the first one still needs its own
+        add(jobs, talk)
+    free += 1
+    jobs.remove(add(jobs, talk), ME)
+    jobs.remove(slow, ME)
+
+
+def test_counting_jobs_removes_nothing(start: Start, tmp_path: Path, done: Path) -> None:
+    jobs = place(start, tmp_path, done)
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=2), tick=False):
+        assert jobs.counts()["done"] == 1
+        assert folder(tmp_path, done.name).exists()
+        assert jobs.of(ME) == []
+        assert not folder(tmp_path, done.name).exists()
+
+
+def test_a_later_key_of_the_same_name_sees_no_earlier_job(start: Start, tmp_path: Path, done: Path) -> None:
+    jobs = place(start, tmp_path, done)
+    assert len(jobs.of(ME)) == 1
+    assert jobs.of(Caller(ME.name, "user", "0123abcd")) == []
+    assert jobs.of(Caller("local", "user", "0123abcd")) == []
+
+
+def test_a_disk_that_does_not_remove_a_job_is_told_of(
+    start: Start, tmp_path: Path, done: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = place(start, tmp_path, done)
+    unlink = os.unlink
+
+    def refuse(path: str, **options: int) -> None:
+        if str(path).endswith("sound.flac"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        unlink(path, **options)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "unlink", refuse)
+        with pytest.raises(Refusal, match="refuses to remove") as refused:
+            jobs.remove(done.name, ME)
+    assert (refused.value.problem.status, refused.value.problem.code) == (500, "disk")
+    assert "refuses to remove a job" in caplog.text
+    assert jobs.of(ADMIN) == []
+    (left,) = (tmp_path / "jobs").iterdir()
+    assert [path.name for path in left.iterdir()] == ["sound.flac"]
+    start()
+    assert not left.exists()
 
 
 def test_a_stretch_that_is_being_heard_is_the_last_of_a_deleted_job(

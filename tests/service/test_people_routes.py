@@ -181,7 +181,12 @@ def test_a_person_is_renamed_merged_and_taken_back(served: Spoken) -> None:
 def test_two_voices_are_merged_by_force_only(served: Spoken) -> None:
     served.add("Ada", 1)
     served.add("Bob", 2)
-    assert code(served.admin.post(at("people", "Ada", "merge"), json={"into": "Bob"}), 409) == "gallery"
+    refused = served.admin.post(at("people", "Ada", "merge"), json={"into": "Bob"})
+    assert code(refused, 409) == "gallery"
+    assert 'send "force": true' in refused.json()["detail"]
+    assert "--" not in refused.json()["detail"]
+    unknown = served.enroller.get(at("people", "Zoe")).json()["detail"]
+    assert unknown.endswith("see GET /v1/people")
     assert names(served) == ["Ada", "Bob"]
     forced = served.admin.post(at("people", "Ada", "merge"), json={"into": "Bob", "force": True})
     assert forced.json()["person"]["name"] == "Bob"

@@ -12,6 +12,8 @@ import pytest
 from servicemakers import bearer, new_key, serving
 
 from samevoice.service.app import create_app
+from samevoice.service.attempts import MANY
+from samevoice.service.earlier import EACH, LOGINS
 from samevoice.service.keys import ROLES
 from samevoice.service.options import Options
 
@@ -60,6 +62,8 @@ def test_the_limits_are_options() -> None:
     assert f"{defaults.meeting_bytes >> 30} GiB, {defaults.meeting_seconds / 3600:g} h" in table
     assert f"{defaults.waiting} requests wait" in table
     assert f"{defaults.per_minute} requests" in table
+    assert f"{defaults.logins_per_minute} of a caller at a person; {MANY * defaults.logins_per_minute} at a" in table
+    assert f"{EACH} of a person, {LOGINS:,} of all" in TEXT
 
 
 def test_the_example_of_the_client_runs(

@@ -7,6 +7,8 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 from jobmakers import PHILIPPE_ENROLS, RATE, conversation
 from servicemakers import Running, new_key, serving
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 from websockets.sync.client import ClientConnection, connect
 
 from samevoice.audio.waveform import Samples, Waveform
@@ -23,6 +26,7 @@ from samevoice.embedder import load_detector
 from samevoice.live.feed import Note
 from samevoice.service import stream as streaming
 from samevoice.service.coaching import coached
+from samevoice.service.keys import Keys
 from samevoice.service.stream import BLOCKS, Gone, Pipe
 from samevoice.speech.listening import listen
 
@@ -149,6 +153,9 @@ def test_noise_is_measured_as_the_audio_doctor_does() -> None:
         (['{"other": 1}'], "start", 4400),
         (["x" * 5_000], "too-large", 4400),
         (["{}", b"\x00"], "samples", 4400),
+        (["{}", b""], "samples", 4400),
+        ([""], "start", 4400),
+        (["{}", ""], "message", 4400),
         (["{}", b"\x00\x00", "what?"], "message", 4400),
         (["{}", '{"end": false}'], "message", 4400),
         (["{}", '{"end": true, "more": 1}'], "message", 4400),
@@ -208,6 +215,51 @@ def test_more_streams_than_there_may_be(running: Running) -> None:
             assert third.protocol.close_code == 1013
     assert nobody_listens()
     assert streamed(running, raw(conversation())[:160_000])[-1]["event"] == "end"
+
+
+@contextmanager
+def begun(running: Running, **start: Any) -> Iterator[ClientConnection]:
+    """A stream that is ready."""
+    with connect(f"{running.websocket}/v1/stream") as line:
+        line.send(json.dumps(start))
+        assert json.loads(line.recv()) == {"event": "ready"}
+        yield line
+
+
+def test_sound_that_trickles_does_not_hold_a_stream_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "IDLE", 0.6)
+    with serving(tmp_path, stream_seconds=0.6) as running, begun(running, coach=True) as line:
+        began = time.monotonic()
+        while line.protocol.state is State.OPEN and time.monotonic() < began + 10:
+            with suppress(ConnectionClosed):
+                line.send(b"\x00\x00")
+            time.sleep(0.05)
+        assert told(line)[-1]["code"] == "long"
+        assert line.protocol.close_code == 4408
+        assert 1.1 <= time.monotonic() - began < 5
+    assert nobody_listens()
+
+
+def test_one_key_has_half_of_the_streams_until_it_is_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "LOOK", 0.2)
+    ann, bob = new_key(tmp_path, "user", "ann"), new_key(tmp_path, "user", "bob")
+    with serving(tmp_path, streams=3) as running:
+        with begun(running, key=ann, coach=True) as first:
+            with connect(f"{running.websocket}/v1/stream") as second:
+                second.send(json.dumps({"key": ann}))
+                (problem,) = told(second)
+                assert (problem["code"], problem["status"]) == ("busy", 429)
+                assert second.protocol.close_code == 4429
+            with begun(running, key=bob, coach=True) as other:
+                Keys(tmp_path / "data" / "keys.json").revoke("ann")
+                assert told(first)[-1]["code"] == "key"
+                assert first.protocol.close_code == 4401
+                time.sleep(0.5)
+                other.send(bytes(32_000))
+                assert json.loads(other.recv())["event"] == "level"
+        assert nobody_listens()
+        with begun(running, key=bob, coach=True):
+            pass
 
 
 def test_silence_of_the_line_ends_a_stream(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:

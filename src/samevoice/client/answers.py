@@ -146,11 +146,12 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The service answers, with this model and so many people."""
+    """The service answers, with this model and so many people: None for callers who may not know."""
 
     status: Literal["ready", "starting"]
-    model: str
-    people: int
+    reason: Literal["starting", "model", "stopping"] | None
+    model: str | None
+    people: int | None
     version: str
 
 

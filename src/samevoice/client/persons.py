@@ -7,6 +7,7 @@ Knows: fields and types, tested against the OpenAPI document. Does not know: how
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,6 +47,10 @@ class Page:
     people: tuple[Person, ...]
     total: int
     next: str | None
+
+    def __iter__(self) -> Iterator[Person]:
+        """The people."""
+        return iter(self.people)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def listen(at: Transport, chunks: Iterable[bytes], *, rate: int, names: bool, co
 def _send(line: ClientConnection, chunks: Iterable[bytes], failures: list[BaseException]) -> None:
     """Send the sound; whoever records it may fail, and then the stream ends with that."""
     try:
-        for chunk in chunks:
+        for chunk in filter(None, chunks):  # the service refuses empty ones
             line.send(chunk)
         line.send(json.dumps({"end": True}))
     except ConnectionClosed:

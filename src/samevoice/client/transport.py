@@ -191,9 +191,10 @@ class Transport:
         except httpx.TimeoutException as error:
             raise ServiceUnreachable(f"{self.url}: gave no answer in time; try again, or allow more time") from error
         except httpx.ConnectError as error:
-            raise ServiceUnreachable(
-                f"{self.url}: the service cannot be reached ({error}); check the address and that it runs"
-            ) from error
+            advice = "check the address and that it runs"
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                advice = "give an SSL context that trusts its certificate (context=)"
+            raise ServiceUnreachable(f"{self.url}: the service cannot be reached ({error}); {advice}") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise ServiceUnreachable(f"{self.url}: the connection broke ({error}); ask again") from error
 

@@ -15,11 +15,10 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from samevoice.service.keys import ROLES, Role
+from samevoice.service.keys import ROLES, WITHOUT_KEYS, Role
 from samevoice.service.problems import Refusal
 from samevoice.service.state import Service
 
-WITHOUT_KEYS = "local"
 SCHEME = HTTPBearer(
     scheme_name="key",
     description="An API key, made with `samevoice keys add`; not needed on a service that runs without keys.",
@@ -34,10 +33,17 @@ class Caller:
     Args:
         name: of the key; "local" on a service without keys.
         role: what this one may do.
+        id: of the key, which no other key ever has, not even a later one of that name; "local" without keys.
     """
 
     name: str
     role: Role
+    id: str = WITHOUT_KEYS
+
+    @property
+    def has_key(self) -> bool:
+        """Whether this one can be told apart from others."""
+        return self.id != WITHOUT_KEYS
 
     def may(self, role: Role) -> bool:
         """Whether this one may do what needs a role."""
@@ -65,7 +71,7 @@ def caller_of_token(service: Service, token: str | None) -> Caller:
             f"{detail}; send one as: Authorization: Bearer sv_...",
             headers={"WWW-Authenticate": 'Bearer realm="samevoice"'},
         )
-    return Caller(key.name, key.role)
+    return Caller(key.name, key.role, key.id)
 
 
 def needs(role: Role) -> Callable[..., Awaitable[Caller]]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
+import logging
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 from fastapi import FastAPI
@@ -27,6 +27,7 @@ from samevoice.gallery.gallery import Gallery
 from samevoice.scoring.decision import DEFAULT_PRIOR, check_options
 from samevoice.service import problems
 from samevoice.service.bodies import Bodies
+from samevoice.service.ending import Ending
 from samevoice.service.front import Front
 from samevoice.service.guard import Guard
 from samevoice.service.headers import SafeHeaders
@@ -34,6 +35,7 @@ from samevoice.service.jobs import Jobs
 from samevoice.service.keys import Keys
 from samevoice.service.metrics import Metrics
 from samevoice.service.options import Options
+from samevoice.service.place import occupied
 from samevoice.service.pool import Pool
 from samevoice.service.routes import ROUTERS, health
 from samevoice.service.state import Service
@@ -46,9 +48,11 @@ ABOUT = (
     "Recordings are sent as files of a form, answers are JSON, and whatever is not done is told as "
     "application/problem+json (RFC 9457). A voice is not a password on its own: recordings and synthetic voices exist."
 )
-UPLOADS = "uploads"
 WEB = Path(__file__).parent / "web"
 WARM_SECONDS = 2
+
+
+log = logging.getLogger("samevoice.service")
 
 
 def open_service(options: Options) -> Service:
@@ -64,25 +68,30 @@ def open_service(options: Options) -> Service:
     if not (options.is_loopback or keys.needed or options.open):
         raise ConfigError(
             f"at {options.host} other machines can reach the service, and nobody would need a key; make one with: "
-            "samevoice keys add NAME --role admin; or say --open to let everybody in"
+            f"samevoice keys add NAME --role admin --keys {options.key_file}; or say --open to let everybody in"
         )
     with contextlib.ExitStack() as undo:
+        uploads = undo.enter_context(occupied(options.folder))
         gallery = Gallery(options.gallery, model=options.model, threads=options.threads)
         undo.callback(gallery.close)
         model = gallery.model  # loaded now, so that nobody has to wait later, or is told that it is not there
-        jobs = Jobs(options, gallery)
         # An option that the calibration cannot honour is told now, and not to each who asks.
         check_options(
             calibration_of(model), far=options.far, threshold=None, prior=DEFAULT_PRIOR, model=model.card.name
         )
-        uploads = _empty_folder(options.folder / UPLOADS)
+        jobs = Jobs(options, gallery)
+        jobs.start()  # before anybody is told that the service is there
         pool = Pool(options.worker_count, options.waiting)
         metrics = Metrics()
         metrics.watch("running", "Workers that work.", lambda: pool.running)
         metrics.watch("waiting", "Requests that wait for a worker.", lambda: pool.waiting)
         metrics.watch("jobs_waiting", "Jobs that wait.", lambda: jobs.counts().get("waiting", 0))
         metrics.watch("jobs_running", "Jobs that are worked on.", lambda: jobs.counts().get("running", 0))
-        service = Service(
+        ending = Ending()
+        closing = Thread(target=jobs.close, name="jobs-end", daemon=True)  # which waits for what is being heard
+        ending.at_once.add(closing.start)
+        undo.callback(lambda: closing.join(ending.left))
+        return Service(
             options=options,
             gallery=gallery,
             pool=pool,
@@ -91,9 +100,9 @@ def open_service(options: Options) -> Service:
             metrics=metrics,
             traffic=Traffic(options.per_minute),
             uploads=uploads,
+            held=undo.pop_all(),
+            ending=ending,
         )
-        undo.pop_all()
-    return service
 
 
 def create_app(options: Options, *, service: Service | None = None) -> FastAPI:
@@ -108,13 +117,11 @@ def create_app(options: Options, *, service: Service | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened = await asyncio.to_thread(open_service, options) if service is None else service
         app.state.service = opened
-        opened.jobs.start()
-        warming = asyncio.ensure_future(opened.pool.run(partial(_warm, opened)))
+        warming = asyncio.ensure_future(_warming(opened))
         try:
             yield
         finally:
-            with contextlib.suppress(Exception):
-                await warming
+            await asyncio.wait([warming], timeout=opened.ending.left)
             await asyncio.to_thread(opened.close)
 
     app = FastAPI(
@@ -175,6 +182,15 @@ def _operation(route: APIRoute) -> str:
     return route.name
 
 
+async def _warming(service: Service) -> None:
+    """Be ready, or say why that cannot be."""
+    try:
+        await service.pool.run(partial(_warm, service))
+    except Exception:
+        service.failed.set()
+        log.exception("the model does not answer; the service will not be ready")
+
+
 def _warm(service: Service) -> None:
     """Have the model answer once; the first answer takes longer."""
     model = service.gallery.model.with_detector(everything)
@@ -182,19 +198,3 @@ def _warm(service: Service) -> None:
     noise = np.random.default_rng(0).standard_normal(WARM_SECONDS * rate).astype(np.float32)
     model.embed(Waveform(0.1 * noise.clip(-1, 1), rate))
     service.ready.set()
-
-
-def _empty_folder(path: Path) -> Path:
-    """A folder for its owner only; what a service that was killed left there is removed.
-
-    Raises:
-        ConfigError: it cannot be made.
-    """
-    try:
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.name == "posix":
-            path.chmod(0o700)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be made ({error.strerror}); name another folder with --data") from error
-    return path

@@ -1,7 +1,8 @@
 """How often somebody may try to log in: guessing with many voices, or with one voice at many names, must take long.
 
-Attempts of the last minute are counted twice: at one person, by whoever, and of one caller, at whomever. A welcome is
-not counted, so a door where many people log in is never closed by those who may enter.
+Attempts of the last minute are counted three times: of one caller at one person, and, up to ten times as many, at one
+person by whoever and of one caller at whomever. So no caller can close the door to a person for the others. Neither a
+welcome nor an upload in which there was nothing to compare is counted.
 
 Knows: times, names as keys. Does not know: voices, requests.
 """
@@ -19,9 +20,10 @@ from samevoice.gallery.names import name_key
 from samevoice.service.problems import Refusal
 
 WINDOW = 60.0  # seconds
-CROWD = 1_000  # counted people and callers from which on those whose minute is over are looked for
+MANY = 10  # times as many at one person by all callers, and of one caller at all people, as of one at the other
+CROWD = 1_000  # counts from which on those whose minute is over are looked for
 
-Key = tuple[str, str]
+Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Attempt:
     """An attempt that was let through.
 
     Args:
-        keys: of the person and of the caller.
+        keys: of what it counts for.
         at: when, by the clock of `Attempts`.
     """
 
@@ -41,13 +43,13 @@ class Attempts:
     """The attempts of the last minute; for several threads at once.
 
     Args:
-        per_minute: how many there may be at one person, and of one caller.
+        per_minute: how many there may be of one caller at one person.
         clock: seconds that never go back.
     """
 
     def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Start with none."""
-        self._most = per_minute
+        self._most = {"both": per_minute, "person": MANY * per_minute, "caller": MANY * per_minute}
         self._clock = clock
         self._times: dict[Key, deque[float]] = {}
         self._lock = threading.Lock()
@@ -62,11 +64,12 @@ class Attempts:
         Raises:
             Refusal: there were too many (429); says when the next may be made.
         """
-        keys = (("person", name_key(person)), ("caller", caller))
+        who = name_key(person)
+        keys: tuple[Key, ...] = (("both", who, caller), ("person", who), ("caller", caller))
         with self._lock:
             now = self._clock()
             self._let_go(now)
-            full = [times[0] for key in keys if len(times := self._recent(key, now)) >= self._most]
+            full = [times[0] for key in keys if len(times := self._recent(key, now)) >= self._most[key[0]]]
             if full:
                 wait = max(1, math.ceil(max(full) + WINDOW - now))
                 raise Refusal(429, "attempts", f"too many attempts to log in; wait {wait} s", retry_after=wait)
@@ -74,8 +77,8 @@ class Attempts:
                 self._times.setdefault(key, deque()).append(now)
         return Attempt(keys, now)
 
-    def welcome(self, attempt: Attempt) -> None:
-        """Count an attempt no longer, since it was who it had to be."""
+    def take_back(self, attempt: Attempt) -> None:
+        """Count an attempt no longer: it was who it had to be, or nothing was compared."""
         with self._lock:
             for key in attempt.keys:
                 times = self._times.get(key, deque())
@@ -83,7 +86,7 @@ class Attempts:
                     times.remove(attempt.at)
 
     def __len__(self) -> int:
-        """How many people and callers are being counted."""
+        """How many counts there are, of people, of callers and of both."""
         return len(self._times)
 
     def _recent(self, key: Key, now: float) -> deque[float]:

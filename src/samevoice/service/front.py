@@ -5,14 +5,17 @@ Knows: requests and answers from outside. Does not know: what they are about.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import time
 from collections.abc import Mapping
 
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from samevoice.service.ending import Stopping
 from samevoice.service.problems import Problem, Refusal, defect, problem_of
 from samevoice.service.state import service_of
 
@@ -21,6 +24,10 @@ API = "/v1/"
 NOWHERE = "none"  # the route of a request that has none; its path may be anything, so it is not told
 METHODS = frozenset(("GET", "HEAD", "POST", "PATCH", "DELETE", "PUT", "OPTIONS", "WEBSOCKET"))
 CLOSE_CODES = {401: 4401, 403: 4403, 421: 4403, 408: 4408, 429: 4429, 503: 1013}
+PLAIN = {
+    400: Problem(400, "request", "the header Range cannot be read; see RFC 9110"),
+    416: Problem(416, "range", "the file has no such bytes; Content-Range says how many it has"),
+}
 
 log = logging.getLogger("samevoice.service")
 
@@ -45,8 +52,28 @@ class Front:
         scope.setdefault("state", {})["id"] = identity
         began = time.monotonic()
         status: int | None = None
+        over = False  # what comes after the answer of another is dropped
+        ending = service_of(HTTPConnection(scope)).ending
+
+        async def tell(problem: Problem, headers: Mapping[str, str] | None = None) -> None:
+            nonlocal over
+            if status is None:
+                over = True
+                await _tell(scope, receive, give, problem, headers)
+
+        async def last() -> None:
+            await tell(Stopping().problem)
 
         async def answer(message: Message) -> None:
+            if over:
+                return
+            plain = _plain(message)
+            if plain is None:
+                await give(message)
+            else:
+                await tell(plain, _ranges(message))
+
+        async def give(message: Message) -> None:
             nonlocal status
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
@@ -57,16 +84,21 @@ class Front:
                 status = 403
             await send(message)
 
+        ending.at_last.add(last)
         try:
             await self._app(scope, receive, answer)
+        except asyncio.CancelledError:
+            if not ending.begun:
+                raise
+            await last()
         except Exception as error:  # the last one who can catch it: nobody is to see a traceback
             problem = problem_of(error)
             if problem is None:
                 log.exception("defect", extra={"fields": {"id": identity, "route": _route(scope)}})
                 problem = defect(identity)
-            if status is None:
-                await _tell(scope, receive, answer, problem, error.headers if isinstance(error, Refusal) else None)
+            await tell(problem, error.headers if isinstance(error, Refusal) else None)
         finally:
+            ending.at_last.discard(last)
             self._note(scope, identity, status, time.monotonic() - began)
 
     def _note(self, scope: Scope, identity: str, status: int | None, seconds: float) -> None:
@@ -87,6 +119,19 @@ class Front:
             "verdict": verdict,
         }
         log.info("request", extra={"fields": fields})
+
+
+def _plain(message: Message) -> Problem | None:
+    """The problem that an answer of the framework tells in plain text: a file was asked for by ranges it has not."""
+    if message["type"] != "http.response.start" or message["status"] not in PLAIN:
+        return None
+    kind = Headers(raw=message["headers"]).get("content-type", "")
+    return PLAIN[message["status"]] if kind.startswith("text/plain") else None
+
+
+def _ranges(message: Message) -> dict[str, str]:
+    """What such an answer says of the ranges that there are."""
+    return {name: value for name, value in Headers(raw=message["headers"]).items() if name == "content-range"}
 
 
 async def _tell(

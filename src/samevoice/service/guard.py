@@ -26,7 +26,7 @@ from samevoice.service.problems import Refusal
 from samevoice.service.state import Service, service_of
 
 API = "/v1/"
-METRICS = "/metrics"
+KNOWING = ("/metrics", "/readyz")  # which tell more to those who show a key
 BEARER = "bearer "
 
 
@@ -64,13 +64,16 @@ class Guard:
         if scope["type"] == "websocket":  # which tells its key in its first message
             service.traffic.count("address", address)
             return
-        # Of the rest only the metrics look at keys, where one is sent: a page or a health check needs none.
-        if not api and not (scope["path"] == METRICS and "authorization" in headers):
+        # Of the rest few look at keys, where one is sent: a page or a health check needs none.
+        if not api and not (scope["path"] in KNOWING and "authorization" in headers):
             return
-        scope["state"]["caller"] = self._caller(service, headers, address)
+        self._know(scope, service, headers, address)
 
-    def _caller(self, service: Service, headers: Headers, address: str) -> object:
-        """Who asks; the requests of a name count together, and so do those that bring no good key from one address."""
+    def _know(self, scope: Scope, service: Service, headers: Headers, address: str) -> None:
+        """Tell the request who asks.
+
+        Requests of a name count together, and so do those that bring no good key from one address.
+        """
         sent = headers.get("authorization", "")
         token = sent[len(BEARER) :].strip() if sent.lower().startswith(BEARER) else None
         try:
@@ -78,11 +81,11 @@ class Guard:
         except Refusal:
             service.traffic.count("stranger", address)
             raise
+        scope["state"]["caller"] = caller  # the log of a request that is refused names it too
         if service.keys.needed:
             service.traffic.count("caller", caller.name)
         else:
             service.traffic.count("address", address)
-        return caller
 
 
 def _check_host(headers: Headers, options: Options) -> None:

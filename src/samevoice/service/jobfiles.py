@@ -47,7 +47,7 @@ class Record:
     Args:
         id: random, 32 hexadecimal digits.
         name: what the caller calls the recording.
-        owner: who made it.
+        owner: id of the key of who made it.
         state: waiting, running, done or failed.
         created: when it was accepted.
         expires: when it is removed.
@@ -187,13 +187,20 @@ class Folder:
             _delete(self.stretches)
 
     def remove(self) -> None:
-        """Remove every byte; the job is gone as soon as this begins."""
+        """Remove every byte; the job is gone as soon as this begins.
+
+        Raises:
+            OSError: the disk refuses; all that it does not refuse is gone.
+        """
+        left = self.path
         gone = self.path.with_name(f"{UNFINISHED[1]}{secrets.token_hex(8)}")
         with contextlib.suppress(OSError):  # it is gone already, or its files go one by one
             self.path.rename(gone)
+            left = gone
             sync_folder(gone.parent)
-        for path in (gone, self.path):
-            shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # as it should be
+            shutil.rmtree(left)  # tells why not
 
 
 def found_in(place: Path) -> Iterator[Folder]:

@@ -5,13 +5,18 @@ Knows: callers, drafts, what to tell about a job that is not there, not done or 
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import secrets
+import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, get_args
 
 from samevoice.diarization.diarizer import Diarizer
@@ -20,9 +25,10 @@ from samevoice.errors import DataError
 from samevoice.gallery.gallery import Gallery
 from samevoice.service import jobwork
 from samevoice.service.edits import Drafts, Edit, edited
+from samevoice.service.entry import Entry
 from samevoice.service.jobfiles import Folder, Record, State
-from samevoice.service.line import Entry, Line
-from samevoice.service.options import Options
+from samevoice.service.line import Line
+from samevoice.service.options import MIB, Options
 from samevoice.service.problems import Busy, Refusal
 from samevoice.speech.timeline import Seconds
 
@@ -32,6 +38,10 @@ if TYPE_CHECKING:
 FOLDER = "jobs"
 STATES: tuple[State, ...] = get_args(State)
 BUSY = 60  # seconds after which to try again when too many jobs wait
+UNFINISHED: tuple[State, ...] = ("waiting", "running")
+MOST_OF_ONE = 16  # unfinished jobs of one key
+FLOOR = 256 * MIB  # of the disk, which jobs leave free for the gallery and the rest
+ROOM = 2  # times the bytes of a recording: what a job takes on disk until it is done
 
 log = logging.getLogger("samevoice.service")
 
@@ -80,6 +90,8 @@ class Jobs:
         """Touch nothing yet."""
         self._options, self._gallery = options, gallery
         self._drafts = Drafts()
+        self._accepting = Lock()
+        self._coming: list[tuple[str, int]] = []  # owners and bytes of jobs that are being put on disk
         self._line = Line(options.folder / FOLDER, options, gallery, self._drafts.forget)
 
     def start(self) -> None:
@@ -95,8 +107,8 @@ class Jobs:
         self._line.close()
 
     def counts(self) -> dict[str, int]:
-        """How many jobs are in each state."""
-        found = Counter(entry.record.state for entry in self._line.entries())
+        """How many jobs are in each state; touches no file."""
+        found = Counter(entry.record.state for entry in self._line.seen())
         return {state: found[state] for state in STATES}
 
     def diarizer(self) -> Diarizer:
@@ -119,13 +131,13 @@ class Jobs:
         Raises:
             ConfigError: bounds of the number of speakers that nothing can meet.
             Busy: too many jobs wait.
-            Refusal: there is no room on the disk.
+            Refusal: too many of this caller do, or there is no room on the disk.
         """
         now = datetime.now(UTC)
         record = Record(
             id=secrets.token_hex(16),
             name=name,
-            owner=caller.name,
+            owner=caller.id,
             state="waiting",
             created=now,
             expires=now + self._line.kept,
@@ -135,11 +147,9 @@ class Jobs:
             names=wanted.names,
         )
         jobwork.telling_of(record)
-        counts = self.counts()
-        if counts["waiting"] + counts["running"] >= self._options.waiting:
-            raise Busy(BUSY)
         try:
-            return self._seen(self._line.add(audio, record))
+            with self._accepted(caller, audio.stat().st_size):
+                return self._seen(self._line.add(audio, record))
         except OSError as error:
             raise _no_room(error) from error
 
@@ -159,9 +169,13 @@ class Jobs:
         """Stop a job and remove every byte of it.
 
         Raises:
-            Refusal: the caller may see none of that id.
+            Refusal: the caller may see none of that id, or the disk refuses.
         """
-        self._line.remove(self._entry(job, caller))
+        try:
+            self._line.remove(self._entry(job, caller))
+        except OSError as error:
+            told = "the disk of the service refuses to remove all of this job; tell whoever runs it"
+            raise Refusal(500, "disk", told) from error
 
     def draft(self, job: str, caller: Caller) -> Draft:
         """Who spoke when, as edited so far.
@@ -192,6 +206,34 @@ class Jobs:
             Refusal: the caller may see no such job, or it is not done.
         """
         return self._done(job, caller).folder
+
+    @contextmanager
+    def _accepted(self, caller: Caller, size: int) -> Iterator[None]:
+        """Count a job while it is put on disk, so that many at once cannot be more than may be.
+
+        Raises:
+            Busy: too many jobs wait.
+            Refusal: too many of this caller do.
+            OSError: there is no room on the disk.
+        """
+        coming = (caller.id, size)
+        with self._accepting:
+            unfinished = [one for one in self._line.seen() if one.record.state in UNFINISHED]
+            taken = [*self._coming, *((one.record.owner, one.size) for one in unfinished)]
+            if len(taken) >= self._options.waiting:
+                raise Busy(BUSY)
+            if caller.has_key and sum(owner == caller.id for owner, _ in taken) >= MOST_OF_ONE:
+                told = f"{MOST_OF_ONE} of your recordings are not done yet; give further ones when some are"
+                raise Refusal(429, "busy", told, retry_after=BUSY)
+            need = FLOOR + ROOM * (size + sum(took for _, took in taken))
+            if shutil.disk_usage(self._options.folder).free < need:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._coming.append(coming)
+        try:
+            yield
+        finally:
+            with self._accepting:
+                self._coming.remove(coming)
 
     def _entry(self, job: str, caller: Caller) -> Entry:
         """A job that a caller may see."""
@@ -231,7 +273,7 @@ class Jobs:
 
 def _sees(entry: Entry, caller: Caller) -> bool:
     """Whether somebody may see a job."""
-    return caller.may("admin") or entry.record.owner == caller.name
+    return caller.may("admin") or entry.record.owner == caller.id
 
 
 def _unknown() -> Refusal:

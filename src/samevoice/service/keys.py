@@ -31,6 +31,7 @@ from samevoice.gallery.locks import locked
 Role = Literal["user", "enroller", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)  # each may do what the ones before may
 
+WITHOUT_KEYS = "local"  # what callers of a service without keys are called, so no key is
 LONGEST_NAME = 64
 LONGEST_TOKEN = 128
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
@@ -134,6 +135,8 @@ class Keys:
         name = name.strip()
         if not name or len(name) > LONGEST_NAME or not name.isprintable():
             raise ConfigError(f"a key needs a name of 1 to {LONGEST_NAME} printable characters")
+        if name.casefold() == WITHOUT_KEYS:
+            raise ConfigError(f"{name} is what those without keys are called; choose another name")
         if role not in ROLES:
             raise ConfigError(f"{role!r} is no role; use one of {', '.join(ROLES)}")
         if days is not None and not 0 < days <= 36_500:

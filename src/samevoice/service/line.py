@@ -12,16 +12,17 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Condition, Event, Lock, Thread
+from threading import Condition, Lock, Thread
 from typing import Any
 
 from samevoice.diarization.diarizer import Diarizer, load_diarizer
 from samevoice.errors import ConfigError, DataError, SamevoiceError
 from samevoice.gallery.gallery import Gallery
 from samevoice.service import jobfiles, jobwork
+from samevoice.service.entry import Entry
 from samevoice.service.jobfiles import Folder, Record
 from samevoice.service.options import Options
 from samevoice.service.pool import step_back
@@ -36,31 +37,6 @@ log = logging.getLogger("samevoice.service")
 
 class _Stopped(Exception):
     """The work on a job ends here: the service closes, or the job was deleted."""
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """A job in memory.
-
-    Args:
-        record: how it stands.
-        folder: where its files are.
-        progress: share that is done, in [0, 1].
-        told: monotonic seconds of the latest progress.
-        gone: whether it was deleted.
-        idle: set while nobody works on it.
-    """
-
-    record: Record
-    folder: Folder
-    progress: float = 0.0
-    told: float = 0.0
-    gone: bool = False
-    idle: Event = field(default_factory=Event)
-
-    def __post_init__(self) -> None:
-        """Nobody works on it."""
-        self.idle.set()
 
 
 class Line:
@@ -120,9 +96,9 @@ class Line:
         Raises:
             OSError: it cannot be put on disk.
         """
-        folder = jobfiles.make(self._place, audio, record)
+        size, folder = audio.stat().st_size, jobfiles.make(self._place, audio, record)
         with self._changed:
-            entry = self._entries[record.id] = Entry(record, folder)
+            entry = self._entries[record.id] = Entry(record, folder, size)
             self._changed.notify_all()
         return entry
 
@@ -131,6 +107,11 @@ class Line:
         self._sweep()
         with self._changed:
             return sorted(self._entries.values(), key=lambda one: one.record.created)
+
+    def seen(self) -> list[Entry]:
+        """Those that are in memory, in any order: a look that touches no file, for the event loop too."""
+        with self._changed:
+            return list(self._entries.values())
 
     def get(self, job: str) -> Entry | None:
         """A job by its id, which is looked up here, and never becomes a path."""
@@ -159,9 +140,15 @@ class Line:
             return max((1.0 - entry.progress) * seconds / self._speed - passed, 0.0)
 
     def remove(self, entry: Entry) -> None:
-        """Stop a job and remove every byte of it."""
-        self._remove(entry)
-        entry.idle.wait(STOPPING)  # whoever works on it removes what it wrote meanwhile
+        """Stop a job and remove every byte of it.
+
+        Raises:
+            OSError: the disk refuses to remove some of them.
+        """
+        try:
+            self._remove(entry)
+        finally:
+            entry.idle.wait(STOPPING)  # whoever works on it removes what it wrote meanwhile
 
     def fail(self, entry: Entry, code: str, problem: str) -> None:
         """A job has failed; where not even that can be written, it is known until the next start.
@@ -192,7 +179,8 @@ class Line:
             return Entry(replace(record, code=error.code, problem=str(error)), folder)
         with contextlib.suppress(OSError):  # what cannot be removed now will be with the job
             folder.tidy(record.state)
-        return Entry(replace(record, state="waiting") if record.state == "running" else record, folder)
+        size = folder.audio.stat().st_size if folder.audio.exists() else 0
+        return Entry(replace(record, state="waiting") if record.state == "running" else record, folder, size)
 
     def _run(self) -> None:
         """The thread."""
@@ -231,7 +219,8 @@ class Line:
             self.fail(entry, "internal", told)
         finally:
             if entry.gone:
-                entry.folder.remove()
+                with contextlib.suppress(OSError):
+                    _cleared(entry.folder)
             entry.idle.set()
 
     def _hear(self, entry: Entry) -> None:
@@ -286,12 +275,12 @@ class Line:
             entry.record = record
 
     def _remove(self, entry: Entry) -> None:
-        """Remove a job."""
+        """Remove a job; an OSError where the disk refuses."""
         with self._changed:
             entry.gone = True
             self._entries.pop(entry.record.id, None)
         self._forgotten(entry.folder)
-        entry.folder.remove()
+        _cleared(entry.folder)
 
     def _sweep(self) -> None:
         """Remove what has expired; what is being heard may stay until it is done."""
@@ -299,4 +288,14 @@ class Line:
         with self._changed:
             expired = [one for one in self._entries.values() if one.record.expires <= now and one.idle.is_set()]
         for entry in expired:
-            self._remove(entry)
+            with contextlib.suppress(OSError):  # it is in the log, and the next start tries again
+                self._remove(entry)
+
+
+def _cleared(folder: Folder) -> None:
+    """Remove a folder; where the disk refuses, the log has the OSError too."""
+    try:
+        folder.remove()
+    except OSError as error:
+        log.error("the disk refuses to remove a job: %s", error.strerror)  # noqa: TRY400
+        raise

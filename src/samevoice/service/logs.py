@@ -1,5 +1,7 @@
 """The log: one line of JSON for each request, without names of people, tokens or audio.
 
+What the libraries below warn of comes to standard error in the same form, and not to the audit log.
+
 Knows: lines, handlers. Does not know: requests.
 """
 
@@ -66,6 +68,8 @@ def start(audit_log: str | None) -> list[logging.Handler]:
     for handler in handlers:
         handler.setFormatter(JsonLines())
         logger.addHandler(handler)
+    logging.getLogger().addHandler(handlers[0])  # the server, its loop and its sockets, from warnings on
+    logging.captureWarnings(True)
     return handlers
 
 
@@ -73,6 +77,8 @@ def stop(handlers: list[logging.Handler]) -> None:
     """End what `start` began."""
     logger = logging.getLogger(NAME)
     logger.propagate = True
+    logging.captureWarnings(False)
+    logging.getLogger().removeHandler(handlers[0])
     for handler in handlers:
         logger.removeHandler(handler)
         handler.close()

@@ -7,9 +7,11 @@ Source: RFC 9457, "Problem Details for HTTP APIs".
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -30,6 +32,7 @@ from samevoice.errors import (
 )
 
 MEDIA = "application/problem+json"
+MOST_FIELDS = 50  # of a request that are told to be wrong
 CLIENT_GONE = 499  # nobody reads it; it is for the log
 
 # The narrowest first, since the first that fits counts.
@@ -49,6 +52,8 @@ HTTP_ADVICE = {
     404: "there is nothing at this address; see /openapi.json",
     405: "this address does not take that method; see /openapi.json",
 }
+
+log = logging.getLogger("samevoice.service")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +130,21 @@ class Gone(Refusal):
         super().__init__(CLIENT_GONE, "gone", "the client went away before its turn came")
 
 
+def no_room(error: OSError) -> Refusal:
+    """What to tell when the disk takes no upload; the log says why."""
+    log.error("the disk takes no upload: %s", error.strerror)
+    detail = "the service has no room on its disk for this; nothing was stored; tell whoever runs it"
+    return Refusal(507, "disk", detail)
+
+
 def problem_of(error: Exception) -> Problem | None:
     """What to tell about an error that was raised on purpose; None for a defect."""
     if isinstance(error, Refusal):
         return error.problem
     if isinstance(error, RequestValidationError):
         return _invalid(error.errors())
+    if isinstance(error, HTTPException) and isinstance(error.__cause__, OSError):
+        return no_room(error.__cause__).problem  # the framework takes it for a form that cannot be read
     if isinstance(error, HTTPException):
         code = HTTP_CODES.get(error.status_code, f"http-{error.status_code}")
         return Problem(error.status_code, code, HTTP_ADVICE.get(error.status_code, str(error.detail)))
@@ -175,9 +189,10 @@ def _extras(error: SamevoiceError) -> dict[str, Any]:
 
 def _invalid(errors: Iterable[Mapping[str, Any]]) -> Problem:
     """Which parts of a request are wrong; never what they held, which may be personal."""
-    parts = [{"where": ".".join(map(str, one["loc"])), "what": str(one["msg"])} for one in errors]
+    first = islice(errors, MOST_FIELDS)
+    parts = [{"where": ".".join(map(str, one["loc"])), "what": str(one["msg"])} for one in first]
     told = "; ".join(f"{part['where']}: {part['what']}" for part in parts[:5])
-    return Problem(422, "request", f"the request is not as /openapi.json says: {told}", {"fields": parts[:50]})
+    return Problem(422, "request", f"the request is not as /openapi.json says: {told}", {"fields": parts})
 
 
 _SCHEMA: dict[str, Any] = {
@@ -246,4 +261,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     ),
     500: _documented("A defect of the service.", defect("8f2c19d04be1")),
     503: _documented("Busy, or not ready.", Busy().problem),
+    507: _documented(
+        "The disk of the service is full.",
+        Problem(507, "disk", "the service has no room on its disk for this; nothing was stored; tell whoever runs it"),
+    ),
 }

@@ -5,23 +5,31 @@ Knows: uvicorn, addresses. Does not know: routes.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
 import signal
 import socket
+import sys
+import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import uvicorn
 
 from samevoice.errors import ConfigError
 from samevoice.service import logs
 from samevoice.service.app import create_app, open_service
+from samevoice.service.connections import Connection
+from samevoice.service.ending import GRACE
 from samevoice.service.options import Options
-from samevoice.service.state import GRACE, Service
+from samevoice.service.state import Service
 from samevoice.service.tls import Certificate, certificate
 
 MESSAGE_BYTES = 1 << 20  # of one message of a WebSocket: half a minute of sound
 BACKLOG = 256
-CONNECTIONS = 512  # at once
+AT_LAST = 2.0  # seconds after the deadline of everything else
 
 
 class Server(uvicorn.Server):
@@ -38,9 +46,11 @@ class Server(uvicorn.Server):
         self._service = service
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop."""
-        self._service.ready.clear()
+        """Stop: first what goes on by itself, then what can still be finished, in the end the rest."""
+        self._service.stop()
+        cutting = asyncio.ensure_future(self._service.ending.cut())
         await super().shutdown(sockets)
+        cutting.cancel()
 
 
 def make_server(options: Options, service: Service, tls: Certificate | None = None) -> Server:
@@ -59,9 +69,8 @@ def make_server(options: Options, service: Service, tls: Certificate | None = No
         access_log=False,  # the service has its own, which tells no paths
         server_header=False,
         proxy_headers=False,  # a header that any client can send must not choose whom limits count
-        http="h11",
-        limit_concurrency=CONNECTIONS,
-        timeout_graceful_shutdown=round(GRACE),
+        http=Connection,
+        timeout_graceful_shutdown=round(GRACE) - 1,  # the last second is for the parts
         ws_max_size=MESSAGE_BYTES,
         backlog=BACKLOG,
         lifespan="on",
@@ -85,21 +94,47 @@ def serve(options: Options, *, say: Callable[[str], None]) -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     tls = certificate(options)
     handlers = logs.start(options.audit_log)
+    guard = threading.Timer(GRACE + AT_LAST, _leave)  # nothing keeps the process for longer
+    guard.daemon = True
     try:
-        service = open_service(options)
-        try:
-            listening = listen(options)
-        except BaseException:
-            service.close()
-            raise
-        with listening:
-            for line in told(options, service, listening.getsockname()[1], tls):
-                say(line)
-            server = make_server(options, service, tls)
-            with quiet_end(server):
-                server.run(sockets=[listening])
+        with listen(options) as listening:  # first: nothing is touched where the address is taken
+            service = open_service(options)
+            service.ending.at_once.add(guard.start)
+            try:
+                for line in told(options, service, listening.getsockname()[1], tls):
+                    say(line)
+                server = make_server(options, service, tls)
+                with quiet_end(server), spooling(service.uploads):
+                    server.run(sockets=[listening])
+            finally:
+                service.close()
     finally:
         logs.stop(handlers)
+        guard.cancel()
+    if any(not one.daemon for one in threading.enumerate() if one is not threading.main_thread()):
+        _leave()  # a worker cannot be stopped, and the interpreter would wait for it
+
+
+def _leave() -> None:
+    """End the process, whoever still works."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+@contextlib.contextmanager
+def spooling(folder: Path) -> Iterator[None]:
+    """Forms that come are kept in a folder of ours: the usual one may be small, or in memory.
+
+    Args:
+        folder: where.
+    """
+    before = tempfile.tempdir
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from functools import partial
@@ -29,6 +30,8 @@ from samevoice.service.problems import Refusal
 from samevoice.speech.timeline import Seconds
 
 IDLE: Seconds = 30.0  # without a message, or without the client taking one
+FINISHING: Seconds = 300.0  # that hearing may take after the end of the sound
+LOOK: Seconds = 3.0  # between two looks whether a stream may go on
 MOST_BYTES = 1 << 19  # of a message: 16 s at 16 kHz; the server itself closes at twice as many, without a word
 MOST_TEXT = 4_096  # characters
 BLOCKS = 8  # that wait for the thread, a second or less each
@@ -71,7 +74,7 @@ class Pipe:
         self._room = asyncio.Semaphore(BLOCKS)
         self._queue: SimpleQueue[bytes | Note | None] = SimpleQueue()
         self._left = round(most * rate) * SAMPLE
-        self._most = most
+        self.most = most
         self._broken = False
         self.ended = False
 
@@ -84,7 +87,7 @@ class Pipe:
             await self._room.acquire()
             self._queue.put(taken[start : start + step])
         if len(taken) < len(raw):
-            self._queue.put(Note(f"a stream ends after {self._most:g} s; what came before was heard; begin another"))
+            self._queue.put(Note(f"a stream ends after {self.most:g} s; what came before was heard; begin another"))
             self.end()
 
     def end(self) -> None:
@@ -138,7 +141,9 @@ async def started(websocket: WebSocket) -> Start:
         raise Refusal(400, "start", f"the first message is not as the documentation says: {told}") from error
 
 
-async def follow(websocket: WebSocket, pipe: Pipe, hear: Hear, ended: Callable[[], object]) -> None:
+async def follow(
+    websocket: WebSocket, pipe: Pipe, hear: Hear, *, ended: Callable[[], object], check: Callable[[], object]
+) -> None:
     """Hear what comes until the client ends it, and tell what is heard.
 
     Args:
@@ -146,24 +151,27 @@ async def follow(websocket: WebSocket, pipe: Pipe, hear: Hear, ended: Callable[[
         pipe: for its sound.
         hear: tells what is heard.
         ended: called when the thread has ended, which may be a moment after this comes back.
+        check: called every few seconds; what it raises ends the stream.
 
     Raises:
-        Refusal: a message is none of this protocol, or none comes.
+        Refusal: a message is none of this protocol, or none comes, or it takes too long.
         WebSocketDisconnect: the client went away, or takes no answers.
-        Exception: whatever hearing raises.
+        Exception: whatever hearing or `check` raises.
     """
     hearing = _thread(websocket, partial(hear, pipe))
     hearing.add_done_callback(lambda done: (done.exception(), ended()))
-    reading = asyncio.ensure_future(_read(websocket, pipe))
+    beside = [asyncio.ensure_future(_read(websocket, pipe)), asyncio.ensure_future(_watch(pipe, check))]
     try:
-        await asyncio.wait([hearing, reading], return_when=asyncio.FIRST_COMPLETED)
-        await (hearing if hearing.done() else reading)
+        done, _ = await asyncio.wait([hearing, *beside], return_when=asyncio.FIRST_COMPLETED)
+        await (hearing if hearing.done() else done.pop())
     finally:
         pipe.break_off()
-        reading.cancel()
-        await asyncio.wait([reading])
-        if not reading.cancelled():
-            reading.exception()  # it has been told, or nobody asks for it
+        for one in beside:
+            one.cancel()
+        await asyncio.wait(beside)
+        for one in beside:
+            if not one.cancelled():
+                one.exception()  # it has been told, or nobody asks for it
 
 
 def _thread(websocket: WebSocket, events: Callable[[], Generator[Event]]) -> asyncio.Future[None]:
@@ -210,10 +218,28 @@ async def _read(websocket: WebSocket, pipe: Pipe) -> None:
             if not _ends(message):
                 raise Refusal(400, "message", 'after the first message come samples, then {"end": true}; nothing else')
             pipe.end()
+        elif not message:
+            raise Refusal(400, "samples", "a message is empty; send sound in it, or nothing")
         elif len(message) % SAMPLE:
             raise Refusal(400, "samples", "a message holds half a sample; send 16-bit samples of one channel")
         else:
             await pipe.put(message)
+
+
+async def _watch(pipe: Pipe, check: Callable[[], object]) -> None:
+    """Look every few seconds whether a stream may go on; sound slower than it is spoken would hold it for ever.
+
+    Raises:
+        Refusal: it takes too long.
+        Exception: whatever `check` raises.
+    """
+    end, finishing = time.monotonic() + pipe.most + IDLE, False
+    while (left := end - time.monotonic()) > 0:
+        await asyncio.sleep(min(left, LOOK))
+        check()
+        if pipe.ended and not finishing:
+            end, finishing = time.monotonic() + FINISHING, True
+    raise Refusal(408, "long", f"a stream may have {pipe.most:g} s, and this one takes longer; begin another")
 
 
 async def _next(websocket: WebSocket, *, patient: bool = False) -> str | bytes:
@@ -230,7 +256,8 @@ async def _next(websocket: WebSocket, *, patient: bool = False) -> str | bytes:
         raise Refusal(408, "idle", f"nothing came for {IDLE:g} s; begin another stream") from error
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1005))
-    content: str | bytes = message.get("bytes") or message.get("text") or b""
+    raw: bytes | None = message.get("bytes")
+    content: str | bytes = (message.get("text") or "") if raw is None else raw
     if len(content) > (MOST_TEXT if isinstance(content, str) else MOST_BYTES):
         raise Refusal(413, "too-large", f"a message is too large; send at most {MOST_BYTES} bytes of sound at once")
     return content

@@ -20,7 +20,7 @@ from fastapi import UploadFile
 from samevoice.audio.blocks import Block
 from samevoice.audio.decode import Recording, open_recording
 from samevoice.service.options import MIB
-from samevoice.service.problems import Refusal
+from samevoice.service.problems import Refusal, no_room
 from samevoice.service.state import Service
 
 LONGEST_NAME = 60
@@ -96,7 +96,7 @@ async def received(upload: UploadFile, service: Service, *, meeting: bool = Fals
         meeting: the limits of meetings instead of those of clips.
 
     Raises:
-        Refusal: 413 or 422, it is too large or too long.
+        Refusal: 413, 422 or 507, it is too large or too long, or the disk is full.
         AudioError: it is no audio that can be read.
     """
     options = service.options
@@ -123,9 +123,12 @@ def told_name(name: str | None) -> str:
 
 def _take(source: BinaryIO, clip: Clip) -> None:
     """Put an upload on disk, and look at its header."""
-    source.seek(0)
-    with clip.path.open("xb") as target:
-        shutil.copyfileobj(source, target, MIB)
+    try:
+        source.seek(0)
+        with clip.path.open("xb") as target:
+            shutil.copyfileobj(source, target, MIB)
+    except OSError as error:
+        raise no_room(error) from error
     declared = clip.sound.info.declared
     if declared is not None and declared > clip.seconds:
         raise _too_long(clip.name, clip.seconds)

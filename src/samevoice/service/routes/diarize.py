@@ -11,16 +11,18 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Body, File, Form, Path, Query, Response, UploadFile
 from fastapi.responses import FileResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from samevoice.diarization import formats
 from samevoice.diarization.editing import Draft
-from samevoice.service.access import User
+from samevoice.errors import DataError
+from samevoice.service.access import Caller, User
 from samevoice.service.edits import MOST_SPEAKERS, Edit, shown
 from samevoice.service.jobbodies import JobBody, PeaksBody, ResultBody
 from samevoice.service.jobs import Wanted
 from samevoice.service.peaks import MEDIA_TYPE, outlined
-from samevoice.service.problems import PROBLEMS
-from samevoice.service.state import Serving
+from samevoice.service.problems import PROBLEMS, Refusal
+from samevoice.service.state import Service, Serving
 from samevoice.service.uploads import received
 
 TYPES = {
@@ -136,7 +138,10 @@ async def export(
 def sound(job: JobId, service: Serving, caller: User) -> FileResponse:
     """FLAC at 16 kHz in one channel, made by the service; parts of it with Range."""
     path = service.jobs.folder(job, caller).sound
-    return FileResponse(path, media_type=MEDIA_TYPE)
+    try:
+        return Sound(path, media_type=MEDIA_TYPE, stat_result=path.stat())
+    except OSError as error:
+        raise _lost(service, job, caller) from error
 
 
 @router.get("/diarize/{job}/peaks", summary="The outline of a job's sound", operation_id="peaks")
@@ -148,8 +153,59 @@ def peaks(
 ) -> PeaksBody:
     """The highest level in each of so many equal parts; fewer where they would be shorter than 10 ms."""
     folder = service.jobs.folder(job, caller)
-    seconds = service.jobs.find(job, caller).record.seconds
-    return PeaksBody(seconds=seconds or 0.0, peaks=outlined(folder.peaks, points))
+    try:
+        found = outlined(folder.peaks, points)
+    except DataError as error:
+        if folder.peaks.exists():
+            raise
+        raise _lost(service, job, caller) from error
+    return PeaksBody(seconds=service.jobs.find(job, caller).record.seconds or 0.0, peaks=found)
+
+
+class Sound(FileResponse):
+    """A file that may be deleted at any moment; nothing is sent before it is open, and then it is sent whole."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it.
+
+        Raises:
+            Refusal: it is gone.
+        """
+        begin: Message | None = None
+        began = False
+
+        async def after_opening(message: Message) -> None:
+            nonlocal begin, began
+            if message["type"] == "http.response.start":
+                begin = message
+                return
+            if begin is not None and not began:
+                began = True
+                await send(begin)
+            await send(message)
+
+        try:
+            await super().__call__(scope, receive, after_opening)
+        except FileNotFoundError as error:
+            if began:
+                raise
+            raise _gone() from error
+
+
+def _lost(service: Service, job: str, caller: Caller) -> Refusal:
+    """What to tell where a file of a job is missing.
+
+    Raises:
+        Refusal: the job itself was deleted meanwhile.
+    """
+    service.jobs.find(job, caller)
+    return _gone()
+
+
+def _gone() -> Refusal:
+    return Refusal(
+        404, "gone", "this is not there any more; if the job still is, delete it and give the recording again"
+    )
 
 
 def _result(draft: Draft) -> ResultBody:

@@ -10,10 +10,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from samevoice import __version__
-from samevoice.service.access import Caller
+from samevoice.service.access import Caller, caller_of_token
 from samevoice.service.options import is_loopback
 from samevoice.service.problems import PROBLEMS, Refusal
-from samevoice.service.state import Serving
+from samevoice.service.state import Service, Serving
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 PROMETHEUS = {"text/plain": {"schema": {"type": "string"}, "example": "samevoice_running 0.0\n"}}
@@ -31,8 +31,15 @@ class Readiness(BaseModel):
     """Whether requests can be served now."""
 
     status: Literal["ready", "starting"]
-    model: str = Field(description="Fingerprint of the model that decides.", examples=["campplus@0123456789abcdef"])
-    people: int = Field(description="How many the gallery has.", examples=[12])
+    reason: Literal["starting", "model", "stopping"] | None = Field(
+        description='Why not: it starts, the model does not answer (the log says more), it stops; null for "ready".',
+        examples=[None],
+    )
+    model: str | None = Field(
+        description="Fingerprint of the model that decides; null for who may not ask for it.",
+        examples=["campplus@0123456789abcdef"],
+    )
+    people: int | None = Field(description="How many the gallery has; null for who may not see them.", examples=[12])
     version: str = Field(examples=["0.1.0"])
 
 
@@ -47,18 +54,37 @@ async def health() -> Health:
     summary="Can it serve requests?",
     operation_id="readiness",
     response_model=Readiness,
-    responses={503: {"model": Readiness, "description": "Not yet, or no longer: it starts, or shuts down."}},
+    responses={
+        503: {"model": Readiness, "description": "Not yet, or no longer: it starts, or shuts down."},
+        401: PROBLEMS[401],
+        429: PROBLEMS[429],
+    },
 )
-async def readiness(service: Serving) -> JSONResponse:
-    """200 once the model has answered for the first time; 503 before, and while the service shuts down."""
-    ready = service.ready.is_set()
+async def readiness(request: Request, service: Serving) -> JSONResponse:
+    """200 once the model has answered for the first time; 503 before, and while the service shuts down.
+
+    Without a key that is all; the model is told to whoever has one, the number of people to enrollers and admins. A
+    service without keys tells both to everybody who may use it.
+    """
+    ready = service.ready.is_set() and not service.ending.begun
+    caller: Caller | None = request.scope["state"].get("caller")
+    if not service.keys.needed:
+        caller = caller_of_token(service, None)
     body = Readiness(
         status="ready" if ready else "starting",
-        model=service.gallery.model.card.fingerprint,
-        people=(await asyncio.to_thread(service.gallery.store.size)).people,
+        reason=None if ready else _reason(service),
+        model=None if caller is None else service.gallery.model.card.fingerprint,
+        people=await asyncio.to_thread(service.people.get) if caller is not None and caller.may("enroller") else None,
         version=__version__,
     )
     return JSONResponse(body.model_dump(), 200 if ready else 503)
+
+
+def _reason(service: Service) -> Literal["starting", "model", "stopping"]:
+    """Why a service is not ready."""
+    if service.ending.begun:
+        return "stopping"
+    return "model" if service.failed.is_set() else "starting"
 
 
 @router.get(

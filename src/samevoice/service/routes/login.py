@@ -24,10 +24,11 @@ from samevoice.service.access import User
 from samevoice.service.challenge import DIGITS, LASTS
 from samevoice.service.door import AtTheDoor
 from samevoice.service.loggingin import Outcome, log_in
-from samevoice.service.namedpaths import Named, NamedRoute, done
+from samevoice.service.namedpaths import Named, NamedRoute
 from samevoice.service.problems import PROBLEMS
 from samevoice.service.state import Serving
 from samevoice.service.uploads import received
+from samevoice.service.wording import done
 from samevoice.verification import calibration_of
 
 router = APIRouter(prefix="/login", tags=["login"], responses=PROBLEMS, route_class=NamedRoute)
@@ -119,25 +120,30 @@ async def login(
 ) -> LoginBody:
     """Let the person in, or not. A voice is not a password on its own: it can be recorded and imitated.
 
-    A recording that was enrolled, or let somebody in during the last day, does not count. Attempts at one person, and
-    those of one caller, are limited by the minute (429, code "attempts"); a welcome does not count as one. Callers
-    of the role user are told of nobody refused how near the voice was, nor whether the person is enrolled.
+    A recording that was enrolled for this person, or let anybody in during the last day, does not count when it comes
+    again. Attempts of one caller at one person are limited by the minute (429, code "attempts"); a welcome does not
+    count as one, nor does an upload in which there was nothing to compare. Callers of the role user are told of
+    nobody refused how near the voice was, nor whether the person is enrolled.
     """
     attempt = door.attempts.begin(name, caller.name)
-    if challenge:
-        door.challenges.redeem(challenge, name, caller.name)
     trusted = caller.may("enroller")
-    async with received(audio, service) as clip:
+    try:
+        if challenge:
+            door.challenges.redeem(challenge, name, caller.name)
+        async with received(audio, service) as clip:
 
-        def work(gallery: Gallery) -> LoginBody:
-            if trusted:
-                _require_enrolled(gallery, name)
-            outcome = log_in(gallery, door.earlier, name, clip.sound, far=service.options.far)
-            return _body(name, outcome, calibration_of(gallery.model), trusted=trusted)
+            def work(gallery: Gallery) -> Outcome:
+                if trusted:
+                    _require_enrolled(gallery, name)
+                return log_in(gallery, door.earlier, name, clip.sound, far=service.options.far)
 
-        body = await done(service, caller, work)
-    if body.welcome:
-        door.attempts.welcome(attempt)
+            outcome = await done(service, caller, work)
+    except Exception:  # nothing was compared
+        door.attempts.take_back(attempt)
+        raise
+    if outcome.welcome or outcome.speechless:
+        door.attempts.take_back(attempt)
+    body = _body(name, outcome, calibration_of(service.gallery.model), trusted=trusted)
     request.state.verdict = body.outcome
     return body
 

@@ -18,7 +18,7 @@ from samevoice.gallery.names import LONGEST
 from samevoice.gallery.voiceprints import LONGEST_NOTE, Person
 from samevoice.service.access import Admin, Enroller
 from samevoice.service.door import AtTheDoor
-from samevoice.service.namedpaths import MOST_TYPED, Named, NamedRoute, done, named
+from samevoice.service.namedpaths import MOST_TYPED, Named, NamedRoute, named
 from samevoice.service.peoplebodies import (
     AdviceBody,
     CheckedBody,
@@ -31,6 +31,7 @@ from samevoice.service.peoplebodies import (
 from samevoice.service.problems import PROBLEMS
 from samevoice.service.state import Serving
 from samevoice.service.uploads import received
+from samevoice.service.wording import done
 
 MOST_DAYS = 36_500
 PAGE = 100
@@ -219,11 +220,19 @@ async def undo_enrolment(service: Serving, caller: Admin, name: Named) -> Person
 
 
 @router.post("/{name}/merge", summary="Make two people one", operation_id="merge_people")
-async def merge_people(service: Serving, caller: Admin, name: Named, merger: Annotated[Merger, Body()]) -> PersonAnswer:
+async def merge_people(
+    service: Serving, door: AtTheDoor, caller: Admin, name: Named, merger: Annotated[Merger, Body()]
+) -> PersonAnswer:
     """Give all voiceprints of this person to another one, and remove this entry."""
     into = named(merger.into)
-    person = await done(service, caller, lambda gallery: gallery.merge(name, into, force=merger.force))
-    return PersonAnswer(person=person_body(person))
+
+    def work(gallery: Gallery) -> Person:
+        gone = gallery.person(name).id
+        person = gallery.merge(name, into, force=merger.force)
+        door.earlier.merge(gone, person.id)
+        return person
+
+    return PersonAnswer(person=person_body(await done(service, caller, work)))
 
 
 def _page(people: Sequence[Person], after: str, limit: int) -> PeopleBody:

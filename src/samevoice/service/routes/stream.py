@@ -7,7 +7,9 @@
     service  {"event": "speech"|"identity"|"change"|"note", ...} as it is heard, then {"event": "end", ...}, then closes
 
 With "coach" there are levels instead: {"event": "level", "time", "dbfs", "speech", "snr_db", "speaking"} four times a
-second. What goes wrong is {"event": "problem", ...} with the members of a problem body, and a code of 4400 or more.
+second. A stream that takes more than its seconds and 30 more by the clock is closed with 4408; the key is looked at
+again every few seconds, and one that was revoked closes the stream with 4401. One key has half of the streams at most
+(4429). What goes wrong is {"event": "problem", ...} with the members of a problem body, and a code of 4400 or more.
 
 Knows: the order of messages, who may stream. Does not know: threads, how sound is heard.
 """
@@ -15,9 +17,10 @@ Knows: the order of messages, who may stream. Does not know: threads, how sound 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
@@ -28,7 +31,8 @@ from samevoice.live.session import Session
 from samevoice.service.access import caller_of_token
 from samevoice.service.coaching import coached
 from samevoice.service.front import CLOSE_CODES
-from samevoice.service.problems import Busy, Problem, defect, problem_of
+from samevoice.service.problems import Problem, defect, problem_of
+from samevoice.service.seats import Seats
 from samevoice.service.state import Service, service_of
 from samevoice.service.stream import Pipe, follow, started
 
@@ -72,8 +76,8 @@ async def _stream(websocket: WebSocket, service: Service) -> None:
         WebSocketDisconnect: the client went away.
     """
     start = await started(websocket)
-    websocket.scope["state"]["caller"] = caller_of_token(service, start.key)
-    leave = _enter(websocket, service)
+    caller = websocket.scope["state"]["caller"] = caller_of_token(service, start.key)
+    leave = _seats(websocket, service).take(caller)
     try:
         await websocket.send_json({"event": "ready"})
         pipe = Pipe(start.rate, service.options.stream_seconds)
@@ -90,21 +94,13 @@ async def _stream(websocket: WebSocket, service: Service) -> None:
             session = Session(pipe.feed, service.jobs.diarizer(), gallery=gallery, fpir=service.options.fpir)
             yield from (event.to_json() for event in session)
 
-    await follow(websocket, pipe, hear, leave)
+    await follow(websocket, pipe, hear, ended=leave, check=partial(caller_of_token, service, start.key))
 
 
-def _enter(websocket: WebSocket, service: Service) -> Callable[[], None]:
-    """Take one of the places for streams; what is returned gives it back.
-
-    Raises:
-        Busy: all are taken.
-    """
+def _seats(websocket: WebSocket, service: Service) -> Seats:
+    """The seats for streams; one key has half of them at most."""
     state = websocket.app.state
     if not hasattr(state, "streams"):
-        state.streams = set()
-    taken: set[object] = state.streams
-    if len(taken) >= service.options.streams:
-        raise Busy(LATER)
-    place = object()
-    taken.add(place)
-    return lambda: taken.discard(place)
+        most = service.options.streams
+        state.streams = Seats(max(1, most // 2), most, LATER)
+    return cast("Seats", state.streams)

@@ -6,14 +6,15 @@ Knows: the form, the shape of the answer. Does not know: how slices are made.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Request, UploadFile
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from samevoice.errors import ConfigError
 from samevoice.service.access import User
 from samevoice.service.problems import PROBLEMS
+from samevoice.service.seats import Seats
 from samevoice.service.state import Service, Serving
 from samevoice.service.uploads import Clip, received
 from samevoice.timelines.grid import Grid
@@ -40,6 +41,9 @@ EXAMPLE: dict[str, Any] = {
     ],
     "warnings": [],
 }
+
+LEAST_STEP = 0.25  # seconds: with smaller ones a request of five minutes would have a worker for too long
+LATER = 2  # seconds after which to try again
 
 router = APIRouter(tags=["timeline"], responses=PROBLEMS)
 
@@ -81,23 +85,40 @@ class TimelineBody(BaseModel):
 
 @router.post("/timeline", summary="Speech, level and voice slice by slice", operation_id="timeline")
 async def timeline(
+    request: Request,
     service: Serving,
-    caller: User,  # noqa: ARG001  # who may ask
+    caller: User,
     audio: Annotated[UploadFile, File(description="A recording.")],
     reference: Annotated[UploadFile | None, File(description="One person's voice to look for.")] = None,
     names: Annotated[bool, Form(description="Look for the people of the gallery.")] = False,
     length: Annotated[FiniteFloat | None, Form(description="Seconds of a slice; 1.5 by default.")] = None,
-    step: Annotated[FiniteFloat | None, Form(description="Seconds between two; half the length by default.")] = None,
+    step: Annotated[
+        FiniteFloat | None, Form(description="Seconds between two, at least 0.25; half the length by default.")
+    ] = None,
 ) -> TimelineBody:
-    """What is heard when, on a fixed grid; with a reference or names also the known voice that is most alike."""
+    """What is heard when, on a fixed grid; with a reference or names also the known voice that is most alike.
+
+    A key has one of these at a time; a second one meanwhile is told to wait (429, code "busy").
+    """
     if reference is not None and names:
         raise ConfigError("reference and names exclude each other; choose one")
     length = Grid().length if length is None else length
     grid = Grid(length, length / 2 if step is None else step)
+    if grid.step < LEAST_STEP:
+        raise ConfigError(f"slices every {grid.step:g} s are too many here; give a step of at least {LEAST_STEP:g} s")
     async with AsyncExitStack() as stack:
+        stack.callback(_seats(request).take(caller))
         clip = await stack.enter_async_context(received(audio, service))
         voice = await stack.enter_async_context(received(reference, service)) if reference is not None else None
         return await service.pool.run(lambda: _answer(service, clip, voice, grid, names=names))
+
+
+def _seats(request: Request) -> Seats:
+    """The seats for timelines: one for each key, so that nobody has all workers."""
+    state = request.app.state
+    if not hasattr(state, "timelines"):
+        state.timelines = Seats(1, None, LATER)
+    return cast("Seats", state.timelines)
 
 
 def _answer(service: Service, clip: Clip, voice: Clip | None, grid: Grid, *, names: bool) -> TimelineBody:

@@ -82,11 +82,11 @@ export class Api extends EventTarget {
   purge() { return this.#json("POST", "/v1/people/purge"); }
 
   /** @param {string} name */
-  challenge(name) { return this.#json("POST", `/v1/login/${encodeURIComponent(name)}/challenge`); }
+  challenge(name) { return this.#json("POST", `${login(name)}/challenge`); }
 
   /** @param {string} name @param {Sound} audio @param {{challenge?: string}} [options] */
   login(name, audio, options = {}) {
-    return this.#json("POST", `/v1/login/${encodeURIComponent(name)}`, { form: { audio, ...options } });
+    return this.#json("POST", login(name), { form: { audio, ...options } });
   }
 
   /** @param {number} [seconds] */
@@ -237,7 +237,13 @@ function asked(query) {
 }
 
 /** @param {string} name */
-const person = (name) => `/v1/people/${encodeURIComponent(name)}`;
+const person = (name) => `/v1/people/${named(name)}`;
+
+/** @param {string} name */
+const login = (name) => `/v1/login/${named(name)}`;
+
+/** A name in a path; browsers take "." and ".." for folders, even encoded. @param {string} name */
+const named = (name) => encodeURIComponent(name) + (/^\.\.?$/.test(name) ? "%20" : "");
 
 /** @param {string} id */
 const job = (id) => `/v1/diarize/${encodeURIComponent(id)}`;

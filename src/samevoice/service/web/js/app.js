@@ -119,7 +119,7 @@ function askKey() {
 
 /** Nothing can be shown, and why. @param {unknown} problem */
 function trouble(problem) {
-  const words = problem instanceof Problem ? sentence(problem.message) : "This part of the page cannot be loaded; reload the page.";
+  const words = problem instanceof Problem ? sentence(problem.message) : "This part of the page cannot be loaded. See that the service runs, then try again.";
   const again = actor("Try again", start, { class: "main" });
   const told = h("div", { class: "card" }, h("h1", {}, "No answer"), h("p", { role: "alert" }, words), h("div", { class: "row" }, again));
   show(h("div", { class: "view" }, told));

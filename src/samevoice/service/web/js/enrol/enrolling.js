@@ -21,6 +21,7 @@ export function enrolling({ api, me, announce }, proceed) {
   const result = resultPlace();
   const name = h("input", { name: "name", autocomplete: "name", maxlength: 200 });
   const agreed = h("input", { type: "checkbox", name: "consent" });
+  const telephone = h("input", { type: "checkbox", name: "telephone", onchange: () => look() });
   const expires = h("select", { name: "expires", value: "365" }, Object.entries(KEPT).reverse().map(([days, words]) => h("option", { value: days }, words)));
   const text = h("div");
   const checked = h("div", { class: "checked" });
@@ -28,6 +29,8 @@ export function enrolling({ api, me, announce }, proceed) {
   const box = recordBox({ label: "Your voice", limits: me.limits, api, enough: ENOUGH, hint: "Press Record and read the text, or drop a recording here.", onchange: look });
   let looks = 0;
   reading().then((element) => fill(text, element));
+
+  const channel = () => (telephone.checked ? "telephone" : undefined);
 
   /** Say at once whether a new recording will do; nothing is stored. */
   async function look() {
@@ -37,7 +40,7 @@ export function enrolling({ api, me, announce }, proceed) {
     const clip = box.clip;
     if (!clip || !name.value.trim() || me.role === "user") return;
     try {
-      const found = await api.check(name.value.trim(), clip);
+      const found = await api.check(name.value.trim(), clip, { channel: channel() });
       if (turn !== looks) return;
       const words = found.usable ? "This recording will do." : "This recording will not do.";
       fill(checked, h("div", { class: `notice ${found.usable ? "good" : "warn"}` }, h("strong", {}, words), list(found.advice.map((/** @type {any} */ one) => one.sentence))));
@@ -64,7 +67,7 @@ export function enrolling({ api, me, announce }, proceed) {
     fill(checked);
     try {
       const consent = `${CONSENT} (ticked on ${new Date().toISOString().slice(0, 10)})`;
-      const { person, advice } = await api.enrol(who, clip, { consent, expires_days: Number(expires.value) || undefined });
+      const { person, advice } = await api.enrol(who, clip, { consent, expires_days: Number(expires.value) || undefined, channel: channel() });
       result.show(
         "good",
         `${person.name} is enrolled`,
@@ -84,6 +87,7 @@ export function enrolling({ api, me, announce }, proceed) {
     field("Name", name, "As you want to be greeted."),
     tick(agreed, CONSENT, " ", h("span", { class: "hint" }, "These words are kept with your voiceprint.")),
     field("Keep the voiceprint for", expires),
+    tick(telephone, "This is a telephone recording"),
     text,
     box.element,
     checked,

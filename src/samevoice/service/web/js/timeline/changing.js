@@ -20,7 +20,8 @@ export function changer(paper, announce, notice) {
       const before = paper.names;
       const after = await paper.edit(edit);
       notice.textContent = "";
-      const people = after.speakers.length === before.length ? "" : ` There are ${after.speakers.length} speakers now.`;
+      const count = after.speakers.length;
+      const people = count === before.length ? "" : ` There ${count === 1 ? "is 1 speaker" : `are ${count} speakers`} now.`;
       announce(done + people);
       return true;
     } catch (problem) {

@@ -43,6 +43,7 @@ export function unsure(turn) {
 export function speakersInWords(counts) {
   const [first, ...rest] = counts;
   if (!first) return "How many people speak is not known.";
+  if (first.speakers === 0) return "Nobody is heard to speak. Is it the right recording?";
   const people = counted(first.speakers, "person", "people");
   const verb = first.speakers === 1 ? "speaks" : "speak";
   const share = percent(first.probability);

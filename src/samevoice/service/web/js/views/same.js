@@ -29,7 +29,7 @@ export function view(root, { api, me }) {
 
   root.append(
     h("h1", {}, "Same voice?"),
-    h("p", { class: "lead" }, "Two recordings: does one person speak in both? Three seconds of each are enough, in any language, and nothing is kept."),
+    h("p", { class: "lead" }, "Two recordings, one person in each: is it the same one? Three seconds of each are enough, in any language, and nothing is kept."),
     h("div", { class: "pair" }, boxes.map((box) => h("div", { class: "card" }, box.element))),
     h("div", { class: "row" }, actor("Compare", compare, { class: "main" })),
     result.element,

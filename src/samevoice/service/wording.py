@@ -1,0 +1,34 @@
+"""Messages of the gallery in the words of this interface: it has form fields where the command line has options.
+
+Knows: which advice names the command line. Does not know: routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from samevoice.errors import GalleryError, UnknownPerson
+from samevoice.gallery.gallery import Gallery
+from samevoice.service import namedpaths
+from samevoice.service.access import Caller
+from samevoice.service.namedpaths import Result
+from samevoice.service.state import Service
+
+WORDS = {
+    "in their place (--again)": "in their place (again=true)",
+    "use --force": 'send "force": true',
+    "see: samevoice people list": "see GET /v1/people",
+}
+
+
+async def done(service: Service, caller: Caller, work: Callable[[Gallery], Result]) -> Result:
+    """As `namedpaths.done`; what goes wrong is told in the words of this interface."""
+    try:
+        return await namedpaths.done(service, caller, work)
+    except (GalleryError, UnknownPerson) as error:
+        told = said = str(error)
+        for word, ours in WORDS.items():
+            told = told.replace(word, ours)
+        if told == said:
+            raise
+        raise type(error)(told) from error
