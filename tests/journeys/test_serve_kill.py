@@ -101,7 +101,7 @@ def test_kill_9_loses_nobody_who_was_acknowledged(
             starts.append(seconds)
             listed = {one["name"] for one in httpx.get(f"{url}/v1/people", params={"limit": 1000}).json()["people"]}
             assert acknowledged <= listed
-            assert not list((tmp_path / "data").glob("uploads-*/*"))  # what the last kill left there is gone
+            assert not list((tmp_path / "data").glob("samevoice-uploads-*/*"))  # what the last kill left there is gone
             enrolling = Enrolling(url, sounds, numbers)
             enrolling.wait_for(draw.randint(1, 3))
             time.sleep(draw.uniform(0.0, 0.5))

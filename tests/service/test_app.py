@@ -420,7 +420,7 @@ def test_a_body_that_is_awaited_is_cut_at_once_when_the_service_stops(tmp_path: 
 
 
 def test_what_a_killed_service_left_behind_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    left = tmp_path / "data" / "uploads-x7ab" / "voice-of-somebody"
+    left = tmp_path / "data" / "samevoice-uploads-x7ab" / "voice-of-somebody"
     own = tmp_path / "data" / "uploads" / "thesis.txt"
     for path in (left, own):
         path.parent.mkdir(parents=True)

@@ -101,7 +101,7 @@ def test_slow_ones_are_sent_away_and_hold_nobody_up(tmp_path: Path, samples: Pat
                 line.close()
         assert all(answer.startswith(b"HTTP/1.1 408") for answer in answers)
         assert served.health() == 200
-        assert not list((tmp_path / "data").glob("uploads-*/*"))
+        assert not list((tmp_path / "data").glob("samevoice-uploads-*/*"))
 
 
 def no_people(database: Path) -> bool:

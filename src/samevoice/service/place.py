@@ -20,7 +20,7 @@ from samevoice.errors import ConfigError
 from samevoice.gallery.locks import lock_file
 
 NAME = "service"
-PREFIX = "uploads-"
+PREFIX = "samevoice-uploads-"  # that nobody else would call a folder, for what is left of it is removed
 
 
 @contextmanager
