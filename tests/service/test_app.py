@@ -10,6 +10,7 @@ import socket
 import ssl
 import stat
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -249,7 +250,7 @@ def test_requests_leave_a_line_each_without_names_tokens_or_paths(tmp_path: Path
     clip = (samples / "philippe_2.flac").read_bytes()
     script = "import sys; from samevoice.cli.main import main; sys.argv[0] = 'samevoice'; main()"
     options = ["--port", "0", "--data", tmp_path / "data", "--gallery", tmp_path / "v.db", "--audit-log", log]
-    command = ["python", "-c", script, "serve", *map(str, options), "--model", "campplus"]
+    command = [sys.executable, "-c", script, "serve", *map(str, options), "--model", "campplus"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = re.search(r"http://[^/]+", process.stdout.readline())

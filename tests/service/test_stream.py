@@ -31,6 +31,7 @@ from samevoice.service.stream import BLOCKS, Gone, Pipe
 from samevoice.speech.listening import listen
 
 THREADS = ("stream", "listening to stream", "hearing stretches")
+EARLIER: set[threading.Thread] = set()
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +67,16 @@ def streamed(running: Running, sound: bytes, size: int = 6_400, **start: Any) ->
         return found
 
 
+@pytest.fixture(autouse=True)
+def before() -> Iterator[None]:
+    """Threads that other tests left are none of ours."""
+    EARLIER.update(threading.enumerate())
+    yield
+    EARLIER.clear()
+
+
 def listening() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name in THREADS]
+    return [one.name for one in threading.enumerate() if one.name in THREADS and one not in EARLIER]
 
 
 def nobody_listens() -> bool:
