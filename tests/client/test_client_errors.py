@@ -136,7 +136,7 @@ def test_what_the_service_put_off_is_asked_again_with_the_whole_upload(tmp_path:
             began = time.monotonic()
             with pytest.raises(ServiceError):
                 voices.health()
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 20
             assert len(server.asked) == 1
 
 

@@ -48,7 +48,7 @@ def test_a_head_that_does_not_come_ends_the_connection(hasty: Running, start: by
         stream.sendall(start)
         began = time.monotonic()
         assert ended(stream)
-        assert 0.2 < time.monotonic() - began < 3
+        assert 0.2 < time.monotonic() - began < 15
 
 
 def test_a_head_that_trickles_ends_too_also_after_a_request(hasty: Running) -> None:
@@ -57,10 +57,10 @@ def test_a_head_that_trickles_ends_too_also_after_a_request(hasty: Running) -> N
         assert b" 200 " in stream.recv(65_536)
         began = time.monotonic()
         with contextlib.suppress(OSError):
-            while time.monotonic() - began < 5:
+            while time.monotonic() - began < 20:
                 stream.sendall(b"G" if time.monotonic() - began < 0.1 else b"E")
                 time.sleep(0.05)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 15
 
 
 def test_a_client_that_asks_now_and_then_and_one_that_waits_long_are_served(hasty: Running) -> None:

@@ -245,7 +245,7 @@ def test_sound_that_trickles_does_not_hold_a_stream_for_ever(tmp_path: Path, mon
             time.sleep(0.05)
         assert told(line)[-1]["code"] == "long"
         assert line.protocol.close_code == 4408
-        assert 1.1 <= time.monotonic() - began < 5
+        assert 1.1 <= time.monotonic() - began < 9
     assert nobody_listens()
 
 

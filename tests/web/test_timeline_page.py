@@ -264,7 +264,7 @@ def test_thousands_of_turns_are_shown_a_page_at_a_time(browser: Browser, site: R
         started = page.evaluate("performance.now()")
         for _ in range(20):
             page.keyboard.press("Home")
-        assert page.evaluate("performance.now()") - started < 3_000
+        assert page.evaluate("performance.now()") - started < 20_000
 
 
 def test_a_key_is_needed_and_the_sound_still_plays(browser: Browser, tmp_path: Path, meeting: Path) -> None:
