@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from samevoice.errors import GalleryError, UnknownPerson
+from samevoice.errors import EnrolmentRefused, GalleryError
 from samevoice.gallery.gallery import Gallery
 from samevoice.service import namedpaths
 from samevoice.service.access import Caller
@@ -25,7 +25,9 @@ async def done(service: Service, caller: Caller, work: Callable[[Gallery], Resul
     """As `namedpaths.done`; what goes wrong is told in the words of this interface."""
     try:
         return await namedpaths.done(service, caller, work)
-    except (GalleryError, UnknownPerson) as error:
+    except EnrolmentRefused:  # whose sentences name no commands
+        raise
+    except GalleryError as error:
         told = said = str(error)
         for word, ours in WORDS.items():
             told = told.replace(word, ours)
