@@ -144,6 +144,15 @@ def test_compare_draws_and_leaves_out_what_is_broken(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_somebody_named_is_told_as_it_is(tmp_path: Path) -> None:
+    """A name or a digest may hold what rich reads as an emoji (":AB:") or as markup."""
+    gallery = tmp_path / "voices.db"
+    name = "1B:AB:[bold]5E"
+    made = samevoice("enrol", name, SAME[0], "--gallery", gallery)
+    assert made.returncode == 0, made.stderr
+    assert name in samevoice("people", "list", "--gallery", gallery).stdout
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".parquet"])
 def test_embed_writes_one_row_per_recording(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "broken.mp3").write_bytes(b"")

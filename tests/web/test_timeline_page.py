@@ -54,8 +54,7 @@ def test_a_meeting_is_heard_and_shown(browser: Browser, site: Running, meeting: 
         page.get_by_label("Number", exact=True).fill("3")
         page.get_by_role("button", name="Find who spoke when").click()
         row = page.locator("#jobs li").first
-        expect(row.locator(".state")).to_have_text(re.compile("Waiting|heard"))
-        expect(row.get_by_role("progressbar")).to_be_visible()
+        expect(row.locator(".state")).to_have_text(re.compile("Waiting|heard|Done"))  # an idle machine is quick
         page.locator(".lanes").wait_for(timeout=30_000)
         job = row.get_attribute("data-job") or ""
         expect(row.locator(".state")).to_have_text("Done")

@@ -20,8 +20,8 @@ from samevoice.errors import AudioError, NotEnoughSpeech, SamevoiceError
 from samevoice.models.embedding import Embedding
 from samevoice.speech.listening import Progress as Tell
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)  # a digest holds ":AB:", which is no emoji
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="A model of the zoo, or the path of an .onnx file with its card inside.")
