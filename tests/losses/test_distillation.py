@@ -7,6 +7,7 @@ import pytest
 import torch
 from loss_oracles import cosine, gradient
 
+from samevoice import losses
 from samevoice.errors import ConfigError, ModelError
 from samevoice.losses.distillation import CosineDistillation, MseDistillation
 
@@ -70,3 +71,25 @@ def test_zero_vectors_have_no_direction_but_a_place() -> None:
     for pair in ((zeros, teacher), (teacher, zeros)):
         with pytest.raises(ModelError, match="row 0 is a zero vector"):
             CosineDistillation(4, 4)(*pair)
+
+
+def test_moments_are_compared_by_the_share_that_is_left_unexplained() -> None:
+    random = np.random.default_rng(0)
+    teacher, student = (random.standard_normal((3, 4, 6)).astype(np.float32) for _ in range(2))
+    own = random.random((3, 6)) < 0.7
+    loss = losses.build("moment-distillation")
+    targets, found = (one.transpose(0, 2, 1)[own].astype(np.float64) for one in (teacher, student))
+    expected = np.square(found - targets).sum() / np.square(targets - targets.mean(axis=0)).sum()
+    args = torch.from_numpy(teacher), torch.from_numpy(own)
+    moments = torch.from_numpy(student).requires_grad_()
+    value = loss(moments, *args)
+    assert float(value.detach()) == pytest.approx(expected, rel=1e-5)
+    value.backward()
+    assert moments.grad is not None
+    assert not moments.grad.transpose(1, 2)[~torch.from_numpy(own)].any()
+    assert float(loss(args[0], *args)) == 0.0
+    mean = torch.from_numpy(np.broadcast_to(targets.mean(axis=0)[None, :, None], teacher.shape).astype(np.float32))
+    assert float(loss(mean, *args)) == pytest.approx(1.0, rel=1e-5)
+    for wrong in ((args[0][:, :3], args[1]), (args[0], args[1][:, :2]), (args[0], torch.zeros_like(args[1]))):
+        with pytest.raises(ModelError):
+            loss(moments, *wrong)

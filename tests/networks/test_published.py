@@ -17,8 +17,8 @@ import netmakers as make  # noqa: E402 (torch first)
 from torch import Tensor, nn  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from samevoice.networks.campplus import BLOCKS, CamPlusPlus  # noqa: E402
-from samevoice.networks.dtdnn import BOTTLENECK, GROWTH  # noqa: E402
+from samevoice.networks.campplus import PUBLISHED as CAMPPLUS  # noqa: E402
+from samevoice.networks.campplus import CamPlusPlus  # noqa: E402
 from samevoice.networks.ecapa import Res2  # noqa: E402
 from samevoice.networks.embedding import EmbeddingNetwork  # noqa: E402
 
@@ -51,11 +51,13 @@ def test_campplus_has_the_published_size_and_cost() -> None:
     with torch.device("meta"):
         network = CamPlusPlus(dimension=512)
     assert make.trainable(network) / 1e6 == pytest.approx(7.18, abs=0.01)
-    layers, frames = sum(count for count, _ in BLOCKS), 150
-    mask = BOTTLENECK * BOTTLENECK // 2 + BOTTLENECK // 2 * GROWTH
+    layers, frames = sum(count for count, _ in CAMPPLUS.blocks), 150
+    mask = CAMPPLUS.bottleneck * CAMPPLUS.bottleneck // 2 + CAMPPLUS.bottleneck // 2 * CAMPPLUS.growth
     segments = -(-frames // 100)
     saved = layers * (frames - segments) * mask
-    added = layers * frames * segments * (BOTTLENECK + GROWTH)  # gathering contexts and spreading masks
+    added = (
+        layers * frames * segments * (CAMPPLUS.bottleneck + CAMPPLUS.growth)
+    )  # gathering contexts and spreading masks
     as_published = multiply_adds(network, 300) + saved - added
     assert as_published / 1e9 == pytest.approx(1.72, rel=0.02)
 

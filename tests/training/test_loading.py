@@ -18,7 +18,7 @@ from trainmakers import crops_of, joined, spoil, voices
 
 from samevoice.corpora.manifest import Manifest
 from samevoice.errors import ConfigError, DataError
-from samevoice.training.crops import Samples
+from samevoice.training.crops import Samples, Taken
 from samevoice.training.index import Rows
 from samevoice.training.items import Item, items_of
 from samevoice.training.loading import AHEAD, Batch, Loader
@@ -64,7 +64,7 @@ def test_order_of_the_threads_does_not_matter(corpus: Manifest) -> None:
     held = replace(crops_of(corpus), augment=lambda samples, _: samples)
 
     class Slow(type(held)):  # type: ignore[misc]
-        def take(self, item: Item, random: np.random.Generator) -> tuple[Samples, int]:
+        def take(self, item: Item, random: np.random.Generator) -> Taken:
             time.sleep(float(random.random()) * 0.004)
             return plain._crops.take(item, np.random.default_rng(int(1e9 * item.piece.seconds)))
 

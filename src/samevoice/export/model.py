@@ -17,6 +17,7 @@ from samevoice.export.int8 import with_int8_weights
 from samevoice.export.parity import MIN_COSINE, parity
 from samevoice.models.card import ModelCard, fingerprint_of
 from samevoice.models.encoder import write_model
+from samevoice.networks.campplus import DenselyConnected
 from samevoice.networks.embedding import EmbeddingNetwork
 
 MIN_INT8_COSINE = 0.995
@@ -68,7 +69,8 @@ def export_model(network: EmbeddingNetwork, card: ModelCard, path: Path, *, weig
     try:
         check_card(network, card)
         still = copy.deepcopy(network).cpu().eval()
-        graph: bytes = trace(still, keeps_names=False).SerializeToString(deterministic=True)
+        pools_moments = isinstance(still, DenselyConnected)  # which a served model finds by their names
+        graph: bytes = trace(still, keeps_names=pools_moments).SerializeToString(deterministic=True)
         cosine = parity(still, graph, least=MIN_COSINE)
         if weights == "int8":
             graph = with_int8_weights(graph)

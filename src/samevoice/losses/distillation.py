@@ -1,8 +1,8 @@
 """Distillation: a small network learns to place recordings where a teacher places them.
 
-Knows: the two distances to a teacher's embedding. Does not know: the teacher; its embeddings come as numbers.
+Knows: distances to what a teacher says. Does not know: the teacher; its answers come as numbers.
 Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015; Wang et al., "Knowledge Distillation for
-Small Foot-print Deep Speaker Embedding", ICASSP 2019.
+Small Foot-print Deep Speaker Embedding", ICASSP 2019; Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015.
 """
 
 from __future__ import annotations
@@ -96,3 +96,42 @@ class MseDistillation(_Distillation):
         """
         student, targets = self.compared(embeddings, teacher, directed=False)
         return F.mse_loss(student, targets)
+
+
+class MomentDistillation(Loss):
+    """The share of what varies in the teacher's moments that the student's leave unexplained, over all channels.
+
+    1 is what a student gets that says the mean of each channel at every moment; 0 is the teacher. A hint (Romero et
+    al., equation 3) that needs no regressor, because both have the same channels.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is learnt."""
+        super().__init__()
+
+    @in_float32
+    def forward(self, moments: Tensor, teacher: Tensor, own: Tensor) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            moments: the student's, shape (N, C, t).
+            teacher: the teacher's for the same moments of the same clips, shape (N, C, t).
+            own: which of them the teacher knows, bool (N, t); at least one.
+
+        Returns:
+            float32, shape (), at least 0.
+
+        Raises:
+            ModelError: wrong shape, NaN, or no moment that counts.
+        """
+        found = checked_tensor("moments", moments, "of floating-point numbers")
+        if found.ndim != 3 or teacher.shape != found.shape or own.shape != (len(found), found.shape[2]):
+            raise ModelError(
+                f"the teacher's moments must have the shape of the student's, {tuple(found.shape)}, got "
+                f"{tuple(teacher.shape)}; choose a network with as many channels as the teacher"
+            )
+        if not bool(own.any()):
+            raise ModelError("the teacher knows no moment of this batch; give longer utterances")
+        student, targets = (one.transpose(1, 2)[own] for one in (found, teacher.detach().float()))
+        unexplained = (student - targets).square().sum()
+        return unexplained / (targets - targets.mean(dim=0)).square().sum().clamp_min(SHORTEST)

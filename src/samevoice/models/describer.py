@@ -103,12 +103,13 @@ class Pooled(_Base):
         """Keep the parts."""
         super().__init__(encoder, frontend, level_dbfs)
         self._pooling = pooling
+        self.channels = pooling.weight.shape[1] // 2
 
     def sequence(self, samples: Samples, /) -> Frames:
         """What the network knows of each moment."""
         features = self._features(samples)
         if not len(features):
-            return np.empty((self._pooling.weight.shape[1] // 2, 0), dtype=np.float32)
+            return np.empty((self.channels, 0), dtype=np.float32)
         found: Frames = self._encoder.sequence(self._frontend.normalise(features)[None])[0]
         return found
 

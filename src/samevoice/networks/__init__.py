@@ -27,6 +27,7 @@ NETWORKS: dict[str, str] = {
     "ecapa-1024": "samevoice.networks.ecapa:ecapa_1024",
     "resnet34": "samevoice.networks.resnet:ResNet34",
     "campplus": "samevoice.networks.campplus:CamPlusPlus",
+    "small": "samevoice.networks.small:Small",
 }
 """Networks to train, by name: a class, or a function that makes one of its sizes; keyword-only arguments: options."""
 

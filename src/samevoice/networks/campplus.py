@@ -10,36 +10,63 @@ arXiv 2303.00332.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-from samevoice.networks.dtdnn import GROWTH, DenseBlock, batch_norm, segment_maps
+from samevoice.networks.dtdnn import DenseBlock, batch_norm, segment_maps
 from samevoice.networks.embedding import EmbeddingNetwork, halved
 from samevoice.networks.options import checked_bands, checked_dimension
 from samevoice.networks.pooling import StatisticsPooling
 
 BANDS = 80
 DIMENSION = 192
-BLOCKS = ((12, 1), (24, 2), (16, 2))  # (dense layers, dilation)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How large the 1-D part is.
+
+    Args:
+        width: channels behind the entry.
+        blocks: (dense layers, dilation) of each dense block.
+        growth: channels that a dense layer appends.
+        bottleneck: channels within a dense layer.
+        kernel: of the entry in time.
+        stride: likewise.
+        pooled: channels that are pooled; None for half of what the last block gives.
+    """
+
+    width: int = 128
+    blocks: tuple[tuple[int, int], ...] = ((12, 1), (24, 2), (16, 2))
+    growth: int = 32
+    bottleneck: int = 128
+    kernel: int = 5
+    stride: int = 2
+    pooled: int | None = None
+
+
+PUBLISHED = Shape()
 
 
 class Residual(nn.Module):
     """Two 3x3 convolutions and a shortcut; a stride works on frequency only."""
 
-    def __init__(self, channels: int, stride: int) -> None:
-        """Lay out the convolutions; without a stride the shortcut is the identity."""
+    def __init__(self, channels: int, out: int, stride: int) -> None:
+        """Lay out the convolutions; where nothing changes its shape, the shortcut is the identity."""
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, stride=(stride, 1), padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv1 = nn.Conv2d(channels, out, 3, stride=(stride, 1), padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out)
+        self.conv2 = nn.Conv2d(out, out, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out)
         self.shortcut = nn.Sequential()
-        if stride != 1:
-            self.shortcut.append(nn.Conv2d(channels, channels, 1, stride=(stride, 1), bias=False))
-            self.shortcut.append(nn.BatchNorm2d(channels))
+        if stride != 1 or channels != out:
+            self.shortcut.append(nn.Conv2d(channels, out, 1, stride=(stride, 1), bias=False))
+            self.shortcut.append(nn.BatchNorm2d(out))
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, C, F, T) -> (B, C, F / stride, T)."""
+        """(B, C, F, T) -> (B, out, F / stride, T)."""
         inner = F.relu(self.bn1(self.conv1(image)))
         return F.relu(self.bn2(self.conv2(inner)) + self.shortcut(image))
 
@@ -52,8 +79,8 @@ class Head(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(1, channels, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
-        self.layer1 = nn.Sequential(Residual(channels, 2), Residual(channels, 1))
-        self.layer2 = nn.Sequential(Residual(channels, 2), Residual(channels, 1))
+        self.layer1 = nn.Sequential(Residual(channels, channels, 2), Residual(channels, channels, 1))
+        self.layer2 = nn.Sequential(Residual(channels, channels, 2), Residual(channels, channels, 1))
         self.conv2 = nn.Conv2d(channels, channels, 3, stride=(2, 1), padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
 
@@ -65,31 +92,31 @@ class Head(nn.Module):
 
 
 class TimeDelay(nn.Module):
-    """The entry: a strided convolution halves time."""
+    """The entry: a convolution, strided in time where the head is not."""
 
-    def __init__(self, channels: int, out: int) -> None:
+    def __init__(self, channels: int, out: int, kernel: int, stride: int) -> None:
         """Lay out convolution and normalisation."""
         super().__init__()
-        self.linear = nn.Conv1d(channels, out, 5, stride=2, padding=2, bias=False)
+        self.linear = nn.Conv1d(channels, out, kernel, stride=stride, padding=kernel // 2, bias=False)
         self.nonlinear = batch_norm(out)
 
     def forward(self, sequence: Tensor) -> Tensor:
-        """(B, 320, T) -> (B, 128, t)."""
+        """(B, C, T) -> (B, width, ceil(T / stride))."""
         activated: Tensor = self.nonlinear(self.linear(sequence))
         return activated
 
 
 class Transit(nn.Module):
-    """Between dense blocks: half the channels."""
+    """Behind a dense block: fewer channels."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, out: int) -> None:
         """Lay out normalisation and projection."""
         super().__init__()
         self.nonlinear = batch_norm(channels)
-        self.linear = nn.Conv1d(channels, channels // 2, 1, bias=False)
+        self.linear = nn.Conv1d(channels, out, 1, bias=False)
 
     def forward(self, sequence: Tensor) -> Tensor:
-        """(B, C, t) -> (B, C / 2, t)."""
+        """(B, C, t) -> (B, out, t)."""
         projected: Tensor = self.linear(self.nonlinear(sequence))
         return projected
 
@@ -110,38 +137,52 @@ class Projection(nn.Module):
 
 
 class Backbone(nn.Module):
-    """The 1-D part: entry, three dense blocks with their transits, pooling and projection."""
+    """The 1-D part: entry, dense blocks with their transits, pooling and projection."""
 
-    def __init__(self, channels: int, dimension: int) -> None:
+    def __init__(self, channels: int, dimension: int, shape: Shape = PUBLISHED) -> None:
         """Lay out everything behind the head."""
         super().__init__()
-        width = 128
-        self.tdnn = TimeDelay(channels, width)
-        for number, (layers, dilation) in enumerate(BLOCKS, start=1):
-            self.add_module(f"block{number}", DenseBlock(width, layers, dilation))
-            width += layers * GROWTH
-            self.add_module(f"transit{number}", Transit(width))
-            width //= 2
+        width = shape.width
+        self.tdnn = TimeDelay(channels, width, shape.kernel, shape.stride)
+        self._blocks = len(shape.blocks)
+        for number, (layers, dilation) in enumerate(shape.blocks, start=1):
+            block = DenseBlock(width, layers, shape.bottleneck, shape.growth, dilation)
+            self.add_module(f"block{number}", block)
+            width += layers * shape.growth
+            out = shape.pooled if shape.pooled and number == self._blocks else width // 2
+            self.add_module(f"transit{number}", Transit(width, out))
+            width = out
         self.out_nonlinear = batch_norm(width)
         self.stats = StatisticsPooling()
         self.dense = Projection(2 * width, dimension)
 
-    def forward(self, sequence: Tensor) -> Tensor:
-        """(B, 320, T) -> (B, dimension)."""
+    def moments(self, sequence: Tensor) -> Tensor:
+        """What is pooled: (B, C, T) -> (B, pooled, t)."""
         sequence = self.tdnn(sequence)
         gather, spread = segment_maps(sequence)
-        for number in range(1, len(BLOCKS) + 1):
+        for number in range(1, self._blocks + 1):
             sequence = self.get_submodule(f"block{number}")(sequence, gather, spread)
             sequence = self.get_submodule(f"transit{number}")(sequence)
-        embedding: Tensor = self.dense(self.stats(self.out_nonlinear(sequence)))
+        activated: Tensor = self.out_nonlinear(sequence)
+        return activated
+
+    def pool(self, moments: Tensor) -> Tensor:
+        """(B, pooled, t) -> (B, dimension)."""
+        embedding: Tensor = self.dense(self.stats(moments))
         return embedding
 
+    def forward(self, sequence: Tensor) -> Tensor:
+        """(B, C, T) -> (B, dimension)."""
+        return self.pool(self.moments(sequence))
 
-class CamPlusPlus(EmbeddingNetwork):
-    """CAM++ for 80 log mel bands; 6,848,544 trainable parameters.
+
+class DenselyConnected(EmbeddingNetwork):
+    """A 2-D head, a densely connected 1-D part, statistics, and an exit.
 
     Args:
-        dimension: length of an embedding; 192 as published with the weights, 512 in the paper's tables.
+        head: (B, bands, T) -> (B, channels, T or t).
+        xvector: the rest.
+        dimension: length of an embedding.
         bands: numbers per frame.
 
     Raises:
@@ -152,13 +193,25 @@ class CamPlusPlus(EmbeddingNetwork):
     least_frames = 3
     least_batch = 2
 
-    def __init__(self, *, dimension: int = DIMENSION, bands: int = BANDS) -> None:
-        """Lay out head and backbone."""
+    def __init__(self, head: nn.Module, xvector: Backbone, *, dimension: int, bands: int) -> None:
+        """Keep the parts."""
         super().__init__()
-        self.bands = checked_bands(bands)
-        self.dimension = checked_dimension(dimension)
-        self.head = Head()
-        self.xvector = Backbone(32 * halved(bands, 3), dimension)
+        self.bands, self.dimension = bands, dimension
+        self.head, self.xvector = head, xvector
+
+    def moments(self, features: Tensor) -> Tensor:
+        """What is known of each moment, a column for every two frames: (B, T, 80) -> (B, 512, t).
+
+        Raises:
+            ModelError: as in a call.
+        """
+        self.require(features)
+        found: Tensor = self.xvector.moments(self.head(features.transpose(1, 2)))
+        return found
+
+    def pool(self, moments: Tensor) -> Tensor:
+        """Raw embeddings of moments: (B, 512, t) -> (B, dimension), t >= 2."""
+        return self.xvector.pool(moments)
 
     def forward(self, features: Tensor) -> Tensor:
         """Embed a batch of equally long recordings.
@@ -173,5 +226,23 @@ class CamPlusPlus(EmbeddingNetwork):
             ModelError: the features have another shape, or are not finite; one recording alone in training.
         """
         self.require(features)
+        # By the modules' own calls, whose names an exported graph carries.
         embedding: Tensor = self.xvector(self.head(features.transpose(1, 2)))
         return embedding
+
+
+class CamPlusPlus(DenselyConnected):
+    """CAM++ for 80 log mel bands; 6,848,544 trainable parameters.
+
+    Args:
+        dimension: length of an embedding; 192 as published with the weights, 512 in the paper's tables.
+        bands: numbers per frame.
+
+    Raises:
+        ConfigError: there cannot be so many bands or dimensions.
+    """
+
+    def __init__(self, *, dimension: int = DIMENSION, bands: int = BANDS) -> None:
+        """Lay out head and backbone."""
+        xvector = Backbone(32 * halved(checked_bands(bands), 3), checked_dimension(dimension))
+        super().__init__(Head(), xvector, dimension=dimension, bands=bands)

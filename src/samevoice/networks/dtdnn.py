@@ -1,9 +1,10 @@
 """Densely connected time-delay layers, each masked by its context: the body of CAM++.
 
-Every layer appends 32 channels to its input and scales them by a mask made from the mean over all time and the mean
-over the segment of 100 frames around. Names of parameters are those of the published checkpoint.
+Every layer appends a few channels (its growth: 32 in CAM++) to its input and scales them by a mask made from the mean
+over all time and the mean over the segment of 100 frames around. Names of parameters are those of the published
+checkpoint.
 
-Shapes: B recordings, t frames, s = ceil(t / 100) segments.
+Shapes: B recordings, t frames, s = ceil(t / 100) segments, G = growth, N = bottleneck.
 
 Knows: the layers. Does not know: the network around them, features, weights.
 Source: Wang et al., "CAM++: A Fast and Efficient Network for Speaker Verification Using Context-Aware Masking",
@@ -18,8 +19,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
-GROWTH = 32
-BOTTLENECK = 4 * GROWTH
 SEGMENT = 100  # frames (after halving) that share one local context
 
 
@@ -34,15 +33,15 @@ def batch_norm(channels: int, *, affine: bool = True, relu: bool = True) -> nn.S
 class MaskedConvolution(nn.Module):
     """A dilated convolution whose output is masked by what surrounds it (the paper's equations 3 to 6)."""
 
-    def __init__(self, dilation: int) -> None:
+    def __init__(self, bottleneck: int, growth: int, dilation: int) -> None:
         """Lay out the convolution and the two-layer mask."""
         super().__init__()
-        self.linear_local = nn.Conv1d(BOTTLENECK, GROWTH, 3, padding=dilation, dilation=dilation, bias=False)
-        self.linear1 = nn.Conv1d(BOTTLENECK, BOTTLENECK // 2, 1)
-        self.linear2 = nn.Conv1d(BOTTLENECK // 2, GROWTH, 1)
+        self.linear_local = nn.Conv1d(bottleneck, growth, 3, padding=dilation, dilation=dilation, bias=False)
+        self.linear1 = nn.Conv1d(bottleneck, bottleneck // 2, 1)
+        self.linear2 = nn.Conv1d(bottleneck // 2, growth, 1)
 
     def forward(self, sequence: Tensor, gather: Tensor, spread: Tensor) -> Tensor:
-        """(B, 128, t) -> (B, 32, t), given both maps of `segment_maps`."""
+        """(B, N, t) -> (B, G, t), given both maps of `segment_maps`."""
         # The context is constant within a segment, and so is the mask: both are computed once per segment.
         context = sequence @ gather
         mask = torch.sigmoid(self.linear2(F.relu(self.linear1(context))))
@@ -51,18 +50,18 @@ class MaskedConvolution(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    """One layer of a dense block: its 32 outputs are appended to its input."""
+    """One layer of a dense block: its outputs are appended to its input."""
 
-    def __init__(self, channels: int, dilation: int) -> None:
+    def __init__(self, channels: int, bottleneck: int, growth: int, dilation: int) -> None:
         """Lay out the bottleneck and the masked convolution."""
         super().__init__()
         self.nonlinear1 = batch_norm(channels)
-        self.linear1 = nn.Conv1d(channels, BOTTLENECK, 1, bias=False)
-        self.nonlinear2 = batch_norm(BOTTLENECK)
-        self.cam_layer = MaskedConvolution(dilation)
+        self.linear1 = nn.Conv1d(channels, bottleneck, 1, bias=False)
+        self.nonlinear2 = batch_norm(bottleneck)
+        self.cam_layer = MaskedConvolution(bottleneck, growth, dilation)
 
     def forward(self, sequence: Tensor, gather: Tensor, spread: Tensor) -> Tensor:
-        """(B, C, t) -> (B, C + 32, t)."""
+        """(B, C, t) -> (B, C + G, t)."""
         inner = self.nonlinear2(self.linear1(self.nonlinear1(sequence)))
         return torch.cat([sequence, self.cam_layer(inner, gather, spread)], dim=1)
 
@@ -70,14 +69,14 @@ class DenseLayer(nn.Module):
 class DenseBlock(nn.Module):
     """Dense layers one after the other."""
 
-    def __init__(self, channels: int, layers: int, dilation: int) -> None:
-        """Lay out the layers, each with 32 more input channels than the one before."""
+    def __init__(self, channels: int, layers: int, bottleneck: int, growth: int, dilation: int) -> None:
+        """Lay out the layers, each with `growth` more input channels than the one before."""
         super().__init__()
         for index in range(layers):
-            self.add_module(f"tdnnd{index + 1}", DenseLayer(channels + index * GROWTH, dilation))
+            self.add_module(f"tdnnd{index + 1}", DenseLayer(channels + index * growth, bottleneck, growth, dilation))
 
     def forward(self, sequence: Tensor, gather: Tensor, spread: Tensor) -> Tensor:
-        """(B, C, t) -> (B, C + 32 layers, t)."""
+        """(B, C, t) -> (B, C + G layers, t)."""
         for layer in self.children():
             sequence = layer(sequence, gather, spread)
         return sequence

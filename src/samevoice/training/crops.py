@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,20 @@ def samples_for(frontend: Frontend, frames: int) -> int:
     while frontend.count(count) > frames:  # front ends that pad the end need less
         count -= 1
     return count
+
+
+class Taken(NamedTuple):
+    """One crop.
+
+    Args:
+        samples: shape (n,).
+        own: how many of them are the item's own, the rest being silence.
+        start: where it begins, in seconds of the utterance as it sounds at the item's speed.
+    """
+
+    samples: Samples
+    own: int
+    start: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,7 @@ class Crops:
         """Samples of a crop."""
         return samples_for(self.frontend, self.crop.frames)
 
-    def take(self, item: Item, random: np.random.Generator) -> tuple[Samples, int]:
+    def take(self, item: Item, random: np.random.Generator) -> Taken:
         """One crop.
 
         Args:
@@ -59,7 +74,7 @@ class Crops:
             random: draws the place and the augmentation.
 
         Returns:
-            Samples of shape (length,); and how many of them are the item's own, the rest being silence.
+            `length` samples.
 
         Raises:
             AudioError: its sound cannot be read.
@@ -77,4 +92,4 @@ class Crops:
             samples, own = np.resize(samples, length), length
         if self.augment:
             samples = self.augment(samples[:own], random)
-        return np.pad(samples[:own], (0, length - own)), own
+        return Taken(np.pad(samples[:own], (0, length - own)), own, first / rate / item.speed)

@@ -156,20 +156,27 @@ class Learning:
             places = range(first, first + len(features))
             random = [np.random.default_rng([self._seed, self.step, place]) for place in places]
             features = self.mask(features, lengths, random)
-        rows = gathered(torch.from_numpy(batch.rows).to(features.device))
+        device = features.device
+        rows = gathered(torch.from_numpy(batch.rows).to(device))
         count = len(rows) - self.lesson.unlabelled
         labels = self._labels[rows[:count]]
+        moments: Tensor | None = None
         answers: dict[bool, Tensor] = {}
-        total, parts = torch.zeros((), device=features.device), {}
+        if any(one.by_moments for one in self.lesson.stage.objectives):
+            with self.accelerator.autocast():
+                seen, found = self.trainee.moments(features)
+            moments, answers[False] = gathered(seen.float()), self._finite(found)
+        total, parts = torch.zeros((), device=device), {}
         for objective, loss in zip(self.lesson.stage.objectives, self.lesson.losses, strict=True):
             scores = objective.loss == "cross-entropy"
             if scores not in answers:
                 with self.accelerator.autocast():
-                    found = self.trainee(features, lengths, scores=scores)
-                answers[scores] = gathered(found.float())  # and then looked at: all processes stop, or none
-                if not bool(answers[scores].isfinite().all()):
-                    raise ModelError("the network answers NaN or infinity")
-            if objective.distils:
+                    answers[scores] = self._finite(self.trainee(features, lengths, scores=scores))
+            if moments is not None and objective.by_moments:
+                starts = gathered(torch.from_numpy(batch.starts).to(device))
+                hints, heard = self.lesson.moments(rows, starts, moments.shape[2])
+                value = loss(moments, hints, heard) if heard.any() else 0.0 * moments.sum()
+            elif objective.distils:
                 targets, known = self.lesson.targets(rows)
                 # Of a batch that the teacher is silent about there is nothing to learn: gradients of zero.
                 value = loss(answers[scores][known], targets[known]) if known.any() else 0.0 * answers[scores].sum()
@@ -178,3 +185,10 @@ class Learning:
             parts[objective.loss] = value
             total = total + objective.weight * value
         return total, parts
+
+    def _finite(self, found: Tensor) -> Tensor:
+        """What the network answers in all processes, and then looked at: all of them stop, or none."""
+        answers: Tensor = gathered(found.float())
+        if not bool(answers.isfinite().all()):
+            raise ModelError("the network answers NaN or infinity")
+        return answers

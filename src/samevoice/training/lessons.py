@@ -26,6 +26,7 @@ from samevoice.training.index import Rows
 from samevoice.training.items import Items
 from samevoice.training.loading import Batch, Loader
 from samevoice.training.mining import MinedTripletSampler
+from samevoice.training.moments import Moments
 from samevoice.training.parallel import gathered
 from samevoice.training.recipe import Objective, Stage
 from samevoice.training.trainee import Trainee
@@ -51,6 +52,7 @@ class Lesson:
         teacher: the teacher's answer for each item, (items, d), zeros where it has none; None without a teacher.
         loader: makes batches of rows.
         seed: of the run.
+        moments: what the teacher knows of each moment; None without.
 
     Attributes:
         losses: one for each objective.
@@ -71,11 +73,13 @@ class Lesson:
         teacher: NDArray[np.float32] | None,
         loader: Loader,
         seed: int,
+        moments: Moments | None = None,
     ) -> None:
         self.name, self.stage, self.loader = name, stage, loader
         self._trainee = trainee
         self.positions = labelled.index.positions
         self.teacher = None if teacher is None else torch.from_numpy(teacher)
+        self._moments = moments
         self._stream = [zlib.crc32(name.encode()), seed]
         self._others = np.arange(len(labelled), len(items))
         if teacher is not None:
@@ -124,6 +128,23 @@ class Lesson:
             raise ConfigError(f"stage {self.name!r} has no teacher")
         found = self.teacher[rows.cpu()].to(rows.device)
         return found, found.any(dim=1)
+
+    def moments(self, rows: torch.Tensor, starts: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the teacher knows of crops of items, moment by moment.
+
+        Args:
+            rows: numbers of the items, (B,).
+            starts: of the crops, in seconds of the utterances at the items' speeds, (B,).
+            count: moments of a crop.
+
+        Returns:
+            Shape (B, channels, count); and which of them it heard, (B, count).
+        """
+        if self._moments is None:
+            raise ConfigError(f"stage {self.name!r} has no teacher that describes moments")
+        found = [self._moments.window(*one, count) for one in zip(rows.tolist(), starts.tolist(), strict=True)]
+        values, known = (torch.from_numpy(np.stack(one)).to(rows.device) for one in zip(*found, strict=True))
+        return values.transpose(1, 2), known
 
     def _rows(self) -> Iterator[tuple[int, Rows]]:
         """Number and rows of each batch."""

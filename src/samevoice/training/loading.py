@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.errors import AudioError, ConfigError, DataError
-from samevoice.training.crops import Crops, Samples
+from samevoice.training.crops import Crops, Samples, Taken
 from samevoice.training.index import Rows
 from samevoice.training.items import Items
 
@@ -35,11 +35,13 @@ class Batch:
         sound: crops (B, n), or what `prepare` made of them, float32.
         lengths: samples of each crop that are its own, shape (B,).
         rows: item number of each, shape (B,).
+        starts: seconds from the beginning of the utterance, as it sounds at the item's speed, shape (B,).
     """
 
     sound: NDArray[np.float32]
     lengths: NDArray[np.int64]
     rows: Rows
+    starts: NDArray[np.float64]
 
 
 class Loader:
@@ -111,7 +113,7 @@ class Loader:
             ConfigError: the rows cannot be dealt out evenly.
             DataError: nothing can take the place of a recording that cannot be read, or too many cannot.
         """
-        sounds, lengths, used = [], [], []
+        sounds, lengths, used, starts = [], [], [], []
         which, count = self._share
         if len(rows) % count:
             raise ConfigError(
@@ -122,11 +124,12 @@ class Loader:
         first = which * size
         for place, row in enumerate(rows[first : first + size].tolist()):
             random = np.random.default_rng([*self._key, number, first + place])
-            sound, length, item = self._row(row, random)
-            sounds.append(self._prepare(sound) if self._prepare else sound)
-            lengths.append(length)
+            taken, item = self._row(row, random)
+            sounds.append(self._prepare(taken.samples) if self._prepare else taken.samples)
+            lengths.append(taken.own)
             used.append(item)
-        return Batch(np.stack(sounds), np.array(lengths), np.array(used))
+            starts.append(taken.start)
+        return Batch(np.stack(sounds), np.array(lengths), np.array(used), np.array(starts))
 
     def close(self) -> None:
         """Let the threads go."""
@@ -138,12 +141,12 @@ class Loader:
             found = sorted(self.bad.items())
         return {self._items.items[row].piece.utterance.id: why for row, why in found}
 
-    def _row(self, row: int, random: np.random.Generator) -> tuple[Samples, int, int]:
-        """A crop of an item, or of another of the same speaker."""
+    def _row(self, row: int, random: np.random.Generator) -> tuple[Taken, int]:
+        """A crop of an item, or of another of the same speaker; and which item it is."""
         candidates = [row]
         for attempt in candidates:
             try:
-                return *self._crops.take(self._items.items[attempt], random), attempt
+                return self._crops.take(self._items.items[attempt], random), attempt
             except AudioError as error:
                 self._note(attempt, error)
             if attempt == row:

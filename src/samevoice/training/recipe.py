@@ -87,11 +87,13 @@ class Network:
         options: its options; "speakers" is answered by the data.
         momentum: share of each batch in the running statistics of batch normalisation; None leaves the network's own.
             Keras' 0.01 needs some hundred steps before the network answers outside training as it does in training.
+        inherit: what the names of those tensors begin with that are taken over from the teacher before the training.
     """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     momentum: float | None = None
+    inherit: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.momentum is not None:
@@ -119,6 +121,11 @@ class Objective:
     def distils(self) -> bool:
         """Whether it compares with a teacher instead of speakers."""
         return self.loss.endswith("-distillation")
+
+    @property
+    def by_moments(self) -> bool:
+        """Whether it compares moment by moment."""
+        return self.loss == "moment-distillation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +268,8 @@ class Recipe:
         checked_size("seed", self.seed, 0, MAX_SEED)
         if not self.stage:
             raise ConfigError(f"recipe {self.name!r} has no stage; add [stage.NAME]")
+        if self.network.inherit and not self.distils:
+            raise ConfigError("network.inherit takes from a teacher, but no stage has one; add a distillation loss")
         for name in (self.name, *self.stage):
             if not _FILE_NAME.fullmatch(name):
                 raise ConfigError(f"recipe and stages become file names: use A-Z, a-z, 0-9, - and _ in {name!r}")
@@ -269,3 +278,8 @@ class Recipe:
     def distils(self) -> bool:
         """Whether a teacher is needed."""
         return any(stage.distils for stage in self.stage.values())
+
+    @property
+    def by_moments(self) -> bool:
+        """Whether the teacher is asked for its moments."""
+        return any(one.by_moments for stage in self.stage.values() for one in stage.objectives)

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,12 @@ from samevoice.training.augment.spec import SpecAugment
 from samevoice.training.checkpoint import resume
 from samevoice.training.crops import Crops
 from samevoice.training.index import UtteranceIndex
+from samevoice.training.inheriting import inherit
 from samevoice.training.items import Items, Parts, digest_of, items_of, parts
 from samevoice.training.journal import prepare_folder
 from samevoice.training.lessons import Lesson
 from samevoice.training.loading import Loader
+from samevoice.training.moments import Moments, teacher_moments
 from samevoice.training.recipe import Recipe
 from samevoice.training.runfile import claimed, describe_run, identity_of, inherited_licences
 from samevoice.training.teaching import teacher_answers
@@ -186,6 +189,8 @@ class Run:
         saved = resume(self.out, identity)  # another run's folder is refused before anything in it is changed
         if sources.start and saved is None:
             network.load_state_dict(best_weights(sources.start, network))
+        elif recipe.network.inherit and saved is None:
+            inherit(network, recipe.teacher, recipe.network.inherit)
         trainee = Trainee(network, recipe.crop.frames)
         rate = trainee.frontend.spec.rate
         sounds = Sounds(sources.corpus.root, rate, cache_bytes=self.cache_bytes)
@@ -201,7 +206,7 @@ class Run:
             describe_run(
                 self.out, self.table, about, data, taken, self.accelerator, identity=identity, licences=licences
             )
-        teacher = self._taught(model, pool, data) if model else None
+        teacher, moments = self._taught(model, pool, data) if model else (None, None)
         crops = Crops(sounds, trainee.frontend, recipe.crop, self._augmenter(rate))
         share = self.accelerator.process_index, self.accelerator.num_processes
 
@@ -210,7 +215,7 @@ class Run:
             key = (recipe.seed, place)
             loader = Loader(pool, crops, prepare=trainee.prepare, key=key, workers=self.workers, share=share)
             stage = recipe.stage[name]
-            return Lesson(name, stage, pool, labelled, trainee, teacher, loader, recipe.seed)
+            return Lesson(name, stage, pool, labelled, trainee, teacher, loader, recipe.seed, moments)
 
         excluded: set[str] = set()
         for name in recipe.stage:  # a stage that cannot be had is refused now, not when those before it are done
@@ -266,13 +271,15 @@ class Run:
         noises, responses = (load_sounds(folder, rate) if folder else [] for folder in given.values())
         return Augmenter(augment_options(asked), rate, noises=noises, responses=responses)
 
-    def _taught(self, teacher: Model, pool: Items, data: str) -> NDArray[np.float32]:
+    def _taught(self, teacher: Model, pool: Items, data: str) -> tuple[NDArray[np.float32], Moments | None]:
         """The teacher's answers, computed by the main process and read by the others."""
         sounds = Sounds(self.sources.corpus.root, teacher.card.rate, cache_bytes=0)
 
-        def answers() -> NDArray[np.float32]:
+        def answers() -> tuple[NDArray[np.float32], Moments | None]:
             path = self.out / "teacher.npz"
-            return teacher_answers(pool.items, teacher, sounds, path, identity=data, tell=self.watcher.teach)
+            asked = partial(teacher_moments if self.recipe.by_moments else teacher_answers, identity=data)
+            found = asked(pool.items, teacher, sounds, path, tell=self.watcher.teach)
+            return found if isinstance(found, tuple) else (found, None)
 
         if self.accelerator.is_main_process:
             self.watcher.say(f"teacher: {teacher.card.fingerprint}")
@@ -280,8 +287,8 @@ class Run:
         self.accelerator.wait_for_everyone()
         if not self.accelerator.is_main_process:
             found = answers()
-        if silent := int((~found.any(axis=1)).sum()):
-            self.watcher.say(f"the teacher has no answer for {silent} of {len(found)} items: too little speech")
+        if silent := int((~found[0].any(axis=1)).sum()):
+            self.watcher.say(f"the teacher has no answer for {silent} of {len(found[0])} items: too little speech")
         return found
 
 

@@ -14,8 +14,9 @@ import io
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ CHUNK = 128  # utterances between two looks at the clock
 SAVE_SECONDS = 30.0
 
 Answers = NDArray[np.float32]
+Key = tuple[str, float]  # an utterance at a speed
 
 
 def teacher_answers(
@@ -62,16 +64,12 @@ def teacher_answers(
     Raises:
         ModelError: the answers cannot be written.
     """
-    keys = [(one.piece.utterance.id, one.speed) for one in items]
-    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
-    first = dict(zip(reversed(keys), reversed(items), strict=True))
+    keys, places, todo = placed(items)
     answers = np.zeros((len(places), teacher.card.dimension), dtype=np.float32)
-    asked = hashlib.sha256(repr((LONGEST, list(places))).encode(errors="backslashreplace")).hexdigest()
-    identity = f"{identity} {teacher.card.fingerprint} {asked}"
-    done = _restore(path, identity, answers)
-    todo = [first[key] for key in places][done:]
+    identity = identified(identity, teacher, str(LONGEST), places)
+    done = restored(path, identity, {"answers": answers})
     saved = time.monotonic()
-    for outcome in teacher.embed_each(_heard(todo, sounds)):
+    for outcome in teacher.embed_each(_heard(todo[done:], sounds)):
         if isinstance(outcome, Embedding):
             answers[done] = outcome.vector
         done += 1
@@ -79,7 +77,7 @@ def teacher_answers(
             if tell:
                 tell(float(done), float(len(places)))
             if done == len(places) or time.monotonic() - saved > SAVE_SECONDS:
-                _keep(path, identity, answers, done)
+                keep(path, identity, {"answers": answers}, done)
                 saved = time.monotonic()
     return answers[[places[key] for key in keys]]
 
@@ -96,25 +94,54 @@ def _heard(items: Sequence[Item], sounds: Sounds) -> Iterator[Waveform]:
         yield Waveform(change_speed(samples, sounds.rate, one.speed) if one.speed != 1.0 else samples, sounds.rate)
 
 
-def _keep(path: Path, identity: str, answers: Answers, done: int) -> None:
-    """Write what there is."""
-    content = {"identity": np.array(identity), "answers": answers, "done": np.array(done)}
+def placed(items: Sequence[Item]) -> tuple[list[Key], dict[Key, int], list[Item]]:
+    """What the teacher hears: pieces of one utterance at one speed share an answer.
+
+    Returns:
+        Utterance and speed of each item; the place of each such pair among the answers; an item for each place.
+    """
+    keys = [(one.piece.utterance.id, one.speed) for one in items]
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    first = dict(zip(reversed(keys), reversed(items), strict=True))
+    return keys, places, [first[key] for key in places]
+
+
+def identified(identity: str, teacher: Model, how: str, places: Mapping[Key, int]) -> str:
+    """What answers are kept under: data, teacher, and what it is asked."""
+    asked = hashlib.sha256(repr((how, list(places))).encode(errors="backslashreplace")).hexdigest()
+    return f"{identity} {teacher.card.fingerprint} {asked}"
+
+
+def keep(path: Path, identity: str, tables: Mapping[str, NDArray[Any]], done: int) -> None:
+    """Write what there is.
+
+    Args:
+        path: an `.npz`.
+        identity: what it answers.
+        tables: a row for each place.
+        done: how many rows hold an answer.
+
+    Raises:
+        ModelError: it cannot be written.
+    """
     buffer = io.BytesIO()
-    np.savez(buffer, **content)  # type: ignore[arg-type]
+    np.savez(buffer, identity=np.array(identity), done=np.array(done), **tables)  # type: ignore[arg-type]
     try:
         write_atomically(path, lambda stream: stream.write(buffer.getbuffer()))
     except OSError as error:
         raise ModelError(f"{path}: cannot be written ({error.strerror}); make room and start again") from error
 
 
-def _restore(path: Path, identity: str, answers: Answers) -> int:
+def restored(path: Path, identity: str, tables: Mapping[str, NDArray[Any]]) -> int:
     """Take over what an earlier run computed of the same; how many answers that is."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:  # closes it where load fails
-            found, done = kept["answers"], int(kept["done"])
-            if str(kept["identity"]) != identity or found.shape != answers.shape or not 0 <= done <= len(found):
+            found, done = {name: kept[name] for name in tables}, int(kept["done"])
+            fits = all(found[name].shape == table.shape for name, table in tables.items())
+            if str(kept["identity"]) != identity or not fits or not 0 <= done <= min(map(len, tables.values())):
                 return 0
-            answers[:done] = found[:done]
+            for name, table in tables.items():
+                table[:done] = found[name][:done]
             return done
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error):
         return 0

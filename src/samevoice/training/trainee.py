@@ -15,8 +15,10 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from samevoice.errors import ModelError
 from samevoice.features.frontend import Frontend, build_frontend
 from samevoice.features.kinds import default_spec
+from samevoice.networks.campplus import DenselyConnected
 from samevoice.networks.embedding import EmbeddingNetwork
 from samevoice.training.features import TWINS, FrontendTwin, build_twin
 
@@ -84,6 +86,17 @@ class Trainee(nn.Module):
         if not scores:
             answers = F.normalize(answers, dim=1)
         return answers.reshape(len(features), count, -1).mean(dim=1)
+
+    def moments(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network knows of each moment, (B, C, t), and the embeddings that it pools from that, (B, d).
+
+        Raises:
+            ModelError: it is a network of another kind.
+        """
+        if not isinstance(self.network, DenselyConnected):
+            raise ModelError(f"{type(self.network).__name__} pools no moments to compare with a teacher's")
+        found = self.network.moments(features)
+        return found, self.network.pool(found)
 
     def _answers(self, features: Tensor, lengths: Tensor, *, scores: bool) -> Tensor:
         """What the network says of features of a length that it takes."""
