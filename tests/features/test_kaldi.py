@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import kaldi_native_fbank
 import numpy as np
 import pytest
 import reference
@@ -32,6 +33,23 @@ def test_check_values(fbank: KaldiFbank, samples: Path) -> None:
     assert frames.dtype == np.float32
     assert frames[0, 0] == pytest.approx(-15.9424, abs=1e-3)
     assert frames[100, 40] == pytest.approx(-10.0350, abs=1e-3)
+
+
+@pytest.mark.parametrize(("rate", "bands"), [(16_000, 80), (16_000, 24), (8_000, 40), (22_050, 64)])
+def test_agrees_with_kaldis_own_code(speech: Waveform, noise: Waveform, rate: int, bands: int) -> None:
+    options = kaldi_native_fbank.FbankOptions()
+    options.frame_opts.dither = 0.0
+    options.frame_opts.samp_freq = rate
+    options.mel_opts.num_bins = bands
+    for wave in (speech, noise):
+        theirs = kaldi_native_fbank.OnlineFbank(options)
+        theirs.accept_waveform(rate, wave.samples.tolist())
+        theirs.input_finished()
+        expected = np.stack([theirs.get_frame(number) for number in range(theirs.num_frames_ready)])
+        frames = KaldiFbank(FrontendSpec("kaldi-fbank", rate, bands)).frames(wave.samples)
+        assert frames.shape == expected.shape
+        assert np.median(np.abs(frames - expected)) < 1e-5
+        np.testing.assert_allclose(frames, expected, atol=5e-3)  # where there is next to no energy, theirs is coarser
 
 
 def test_agrees_with_a_plain_reading_of_kaldi(fbank: KaldiFbank, speech: Waveform, noise: Waveform) -> None:
