@@ -65,7 +65,7 @@ def main() -> None:
         show(f"{name}: audio doctor and voice activity", partial(model.listen, clip))
         whole = show(f"{name}: the whole way, samples to vector", partial(model.embed, clip))
         if name in costs:
-            every = model._frontend.frames(clip.samples)[None]  # noqa: SLF001
+            every = model.frontend.frames(clip.samples)[None]
             bare = show(f"{name}: bare network, all {every.shape[1]} frames", partial(encoder, every))
             print(f"| {name}: the whole way adds to that | {100 * (whole / bare - 1):+.0f} % |")
             floor = costs[name] / sgemm_gflops() * 1000

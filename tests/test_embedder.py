@@ -90,14 +90,14 @@ def test_second_walk_decodes_again_with_the_same_result(
 def test_long_speech_is_the_mean_of_evenly_spread_windows(model: sv.Model, long_speech: sv.Waveform) -> None:
     """Against a plain computation over all speech frames at once."""
     heard = model.listen(long_speech)
-    frontend, window = model._frontend, model._window
+    frontend, window = model.frontend, model.window
     features = frontend.frames(long_speech.samples)
     times = (np.arange(len(features)) * 160 + 200) / 16_000
     speech = features[[any(moment in segment for segment in heard.speech) for moment in times]]
     assert len(speech) > 2 * window.frames
     count = int(np.ceil((len(speech) - window.frames) / window.hop)) + 1
     starts = [round(index * (len(speech) - window.frames) / (count - 1)) for index in range(count)]
-    raw = [model._encoder(frontend.normalise(speech[start : start + window.frames])[None])[0] for start in starts]
+    raw = [model.encoder(frontend.normalise(speech[start : start + window.frames])[None])[0] for start in starts]
     mean = np.mean([vector / np.linalg.norm(vector) for vector in raw], axis=0)
     np.testing.assert_allclose(model.embed(long_speech).vector, mean / np.linalg.norm(mean), atol=1e-5)
 

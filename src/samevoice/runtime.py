@@ -21,10 +21,14 @@ MAX_THREADS = 256
 Session: TypeAlias = ort.InferenceSession
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def default_threads() -> int:
-    """How many cores this process may use, at most 4: short utterances gain nothing beyond."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, 4)
+    """As many as there are cores, at most 4: short utterances gain nothing beyond."""
+    return min(cores(), 4)
 
 
 def open_session(graph: bytes, name: str, *, threads: int) -> Session:
@@ -45,6 +49,8 @@ def open_session(graph: bytes, name: str, *, threads: int) -> Session:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    if b"QuantizeLinear" not in graph:  # weights alone are in 8 bits, if any: made floats once, and not at each call
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     # The arena keeps the largest request for ever; recordings differ in length, so it would only grow.
     options.enable_cpu_mem_arena = False
     # Spinning threads burn a core while the caller decodes or waits.

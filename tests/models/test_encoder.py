@@ -152,3 +152,13 @@ def test_a_write_that_fails_leaves_the_old_model_and_nothing_else(
         write_model(path, make.graph(), make.card(calibration={"a": 1}))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("threads", "frames", "sizes"), [(1, 298, [2, 2, 1]), (2, 298, [5]), (1, 5_000, [1] * 5)])
+def test_stretches_are_cut_into_calls_in_order(threads: int, frames: int, sizes: list[int]) -> None:
+    """Short calls on one thread, longer ones where threads share them; none is empty, however long a stretch."""
+    encoder = Encoder(make.card(), make.graph(), threads=threads)
+    batches = list(encoder.batches("abcde", frames))
+    assert [len(batch) for batch in batches] == sizes
+    assert "".join(batches) == "abcde"
+    assert encoder.batch_size(frames) >= max(sizes)

@@ -78,6 +78,7 @@ class Meter:
         self._rate = recording.info.rate
         self._frame = max(1, round(FRAME_SECONDS * self._rate))
         self._window = max(16, 1 << round(np.log2(0.032 * self._rate)))
+        self._hann = np.hanning(self._window).astype(np.float32)
         self._powers: list[NDArray[np.float32]] = []
         self._spectrum = np.zeros(self._window // 2 + 1)
         self._rest: Samples = np.empty(0, dtype=np.float32)
@@ -124,8 +125,8 @@ class Meter:
         power = np.square(windows).mean(axis=1)
         loud = windows[power > 1e-6]
         if len(loud):
-            spectra = np.abs(np.fft.rfft(loud * np.hanning(self._window).astype(np.float32), axis=1)) ** 2
-            self._spectrum += spectra.sum(axis=0)
+            spectra = np.fft.rfft(loud * self._hann, axis=1)
+            self._spectrum += (np.square(spectra.real) + np.square(spectra.imag)).sum(axis=0)
 
     def report(self, speech: NDArray[np.bool_] | None = None, speech_seconds: float = 0.0) -> AudioReport:
         """What was measured, once the blocks are through.

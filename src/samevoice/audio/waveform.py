@@ -103,7 +103,7 @@ def check_samples(samples: Samples, name: str, offset: float = 0.0) -> None:
     Raises:
         AudioError: NaN, infinity, or values so far beyond [-1, 1] that the scale must be wrong.
     """
-    peak = float(np.abs(samples).max(initial=0.0))
+    peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))  # both are NaN where one sample is
     if not peak <= MAX_PEAK:
         if np.isfinite(samples).all():
             raise AudioError(f"{name}: samples reach {peak:.3g} while full scale is 1; divide 16-bit values by 32768")

@@ -18,8 +18,6 @@ from samevoice.features.frontend import Features, Frontend
 from samevoice.models.encoder import Encoder
 from samevoice.models.frames import LEAST, STRIDE, Frames, Pooling
 
-BATCH_FRAMES = 2_400  # of features per network call
-
 Chosen = NDArray[np.bool_]
 
 
@@ -140,8 +138,7 @@ class Cut(_Base):
             if count >= least:
                 lengths.setdefault(count, []).append(row)
         for count, rows in lengths.items():
-            size = max(1, BATCH_FRAMES // count)
-            for batch in (rows[start : start + size] for start in range(0, len(rows), size)):
+            for batch in self._encoder.batches(rows, count):
                 cut = [sequence[:, np.flatnonzero(chosen[row])[:count]].T for row in batch]
                 vectors[batch] = self._unit(self._encoder(np.stack([self._frontend.normalise(one) for one in cut])))
         return vectors
