@@ -20,6 +20,8 @@ import typer
 
 from samevoice import __version__
 from samevoice.cli import (
+    batch,
+    bench,
     calibrate,
     check,
     compare,
@@ -71,8 +73,10 @@ app.command("simulate")(simulate.simulate)
 app.command("compare")(compare.compare)
 app.command("embed")(embed.embed)
 app.command("check")(check.check)
+app.command("bench")(bench.bench)
 app.command("networks")(networks.networks)
 app.add_typer(data.app, name="data")
+app.add_typer(batch.app, name="batch")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
