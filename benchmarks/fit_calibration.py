@@ -1,8 +1,8 @@
-"""Fit the calibration that a zoo model ships with, on the development split of LibriSpeech.
+"""Fit the calibration that a model of samevoice ships with, on the development split of LibriSpeech.
 
 The speech of every development utterance is cut into pieces of several durations. Since each speaker was recorded
 once, another session is simulated (`conditions`); all pairs of pieces of one duration of which at least one comes from
-the other session are trials. The result is printed, and written into the zoo with --write.
+the other session are trials. The result is printed, and put into the package with --write.
 
 Run: python -m benchmarks.fit_calibration --data DIR --model campplus --write
 """
@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -19,7 +21,8 @@ import samevoice as sv
 from benchmarks.conditions import Conditions, here_and_elsewhere
 from benchmarks.corpus import data_folder, librispeech, pair_scores, speech_pieces
 from samevoice.evaluation.metrics import cllr, eer
-from samevoice.models import zoo
+from samevoice.models import shipped, store, zoo
+from samevoice.models.encoder import write_model
 from samevoice.scoring.calibration import fit
 from samevoice.speech.vad import everything
 
@@ -32,13 +35,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path)
     parser.add_argument("--model", default="campplus")
-    parser.add_argument("--write", action="store_true", help="put the result into the package's zoo")
+    parser.add_argument("--write", action="store_true", help="put the result into the package")
     options = parser.parse_args()
     folder = data_folder(options.data)
     utterances = librispeech(folder, "dev")
     elsewhere = Conditions(folder, np.random.default_rng(SEED))
     speakers = sorted({utterance.speaker for utterance in utterances})
-    detector = sv.load_detector()
+    detector = sv.load_model(options.model).detector  # what this model's users have
     model = sv.load_model(options.model, detector=everything)
     scores, seconds, is_target, sides = [], [], [], []
     for duration in DURATIONS:
@@ -69,11 +72,21 @@ def main() -> None:
             f"| {calibration.threshold(0.01, duration):.3f} |"
         )
     if options.write:
-        path = Path(zoo.__file__).parent / f"{options.model}.json"
-        entry = json.loads(path.read_text(encoding="utf-8"))
-        entry["card"]["calibration"] = rounded(calibration.to_json())
-        path.write_text(json.dumps(entry, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        print(f"written into {path.name}")
+        found = cast("dict[str, object]", rounded(calibration.to_json()))
+        print(f"written into {_put(options.model, found).name}")
+
+
+def _put(name: str, calibration: dict[str, object]) -> Path:
+    """Write a calibration into the card of a model of the package or of the zoo."""
+    if name in shipped.NAMES:
+        card, graph = store.load(name)
+        write_model(shipped.path_of(name), graph, replace(card, calibration=calibration))
+        return shipped.path_of(name)
+    path = Path(zoo.__file__).parent / f"{name}.json"
+    entry = json.loads(path.read_text(encoding="utf-8"))
+    entry["card"]["calibration"] = calibration
+    path.write_text(json.dumps(entry, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
 
 
 def rounded(value: object) -> object:

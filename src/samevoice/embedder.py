@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from samevoice.audio.decode import Source
 from samevoice.errors import ModelError, NotEnoughSpeech, SamevoiceError
 from samevoice.features.frontend import Features, Frontend, build_frontend
-from samevoice.models import store
+from samevoice.models import shipped, store
 from samevoice.models.card import ModelCard, Window
 from samevoice.models.describer import Describer, describer_of
 from samevoice.models.embedding import Embedding
@@ -29,13 +29,14 @@ from samevoice.models.encoder import Encoder
 from samevoice.runtime import default_threads
 from samevoice.speech.listening import Heard, Progress, listen
 from samevoice.speech.timeline import Segment
+from samevoice.speech.tinyvad import TinyVad
 from samevoice.speech.vad import SileroVad, VoiceActivityDetector
 from samevoice.windows import EDGE, Plan, cut_spans, cut_windows, plan_windows, speech_seconds
 
 DEFAULT_MODEL = "campplus"
 VAD_MODEL = "silero"
+SHIPPED_VAD = "vad"
 
-BATCH_FRAMES = 2_400  # frames per network call: 8 clips of 3 s
 CHUNK = 32  # recordings, or stretches of one, that wait for partners of the same length
 FIRST_WALK = 0.25  # share of the whole work, for progress
 
@@ -51,9 +52,10 @@ def load_model(
     """Open a model for use; nothing is downloaded.
 
     Args:
-        name: a model of the zoo that was pulled before, or the path of an `.onnx` file with its card inside.
+        name: a model that is part of samevoice or was pulled before, or the path of an `.onnx` file with its card.
         threads: how many threads inference may use; by default all cores of this process, at most 4.
-        detector: finds the speech; by default Silero, which must have been pulled before too.
+        detector: finds the speech; by default that of the package for a model of the package, so that nothing must
+            have been pulled, and else Silero, which must have been.
 
     Raises:
         ModelError: the model is not there (the message names the command that brings it), damaged, or no
@@ -62,7 +64,10 @@ def load_model(
     """
     card, graph = store.load_file(Path(name)) if store.is_path(name) else store.load(str(name))
     count = default_threads() if threads is None else threads
-    return Model(card, graph, detector=detector or load_detector(), threads=count)
+    if detector is None:
+        own = card.name in shipped.NAMES and card == store.card_of(card.name)
+        detector = TinyVad(store.load(SHIPPED_VAD)[1]) if own else load_detector()
+    return Model(card, graph, detector=detector, threads=count)
 
 
 def load_detector() -> SileroVad:
@@ -82,6 +87,10 @@ class Model:
 
     Attributes:
         card: what the model is.
+        window: how long speech is cut.
+        frontend: makes its features.
+        encoder: its network.
+        detector: finds the speech.
 
     Args:
         card: read from the model's file.
@@ -98,20 +107,20 @@ class Model:
         if card.frontend is None or card.window is None:
             raise ModelError(f"{card.name}: is a {card.kind} model, not one for speaker embeddings; choose another")
         self.card = card
-        self._window: Window = card.window
-        self._frontend: Frontend = build_frontend(card.frontend)
-        self._encoder = Encoder(card, graph, threads)
-        self._detector = detector
+        self.window: Window = card.window
+        self.frontend: Frontend = build_frontend(card.frontend)
+        self.encoder = Encoder(card, graph, threads)
+        self.detector = detector
 
     @property
     def describer(self) -> Describer:
         """What embeds chosen moments of a stretch of sound; recordings are brought to `card.rate` before."""
-        return describer_of(self._encoder, self._frontend, self.card.level_dbfs)
+        return describer_of(self.encoder, self.frontend, self.card.level_dbfs)
 
     def with_detector(self, detector: VoiceActivityDetector) -> Model:
         """The same model, network included, with another way to find the speech."""
         twin = copy(self)
-        twin._detector = detector  # noqa: SLF001 - its own
+        twin.detector = detector
         return twin
 
     def listen(self, audio: Source, *, name: str | None = None, progress: Progress | None = None) -> Heard:
@@ -120,8 +129,8 @@ class Model:
         Raises:
             AudioError: the recording cannot be read.
         """
-        rate, quality = self._frontend.spec.rate, self.card.resampler
-        return listen(audio, self._detector, name=name, rate=rate, quality=quality, progress=progress)
+        rate, quality = self.frontend.spec.rate, self.card.resampler
+        return listen(audio, self.detector, name=name, rate=rate, quality=quality, progress=progress)
 
     def embed(self, audio: Source, *, name: str | None = None, progress: Progress | None = None) -> Embedding:
         """The embedding of all speech in a recording, taken to be of one person.
@@ -174,7 +183,7 @@ class Model:
     @property
     def span_seconds(self) -> tuple[float, float]:
         """The shortest and the longest stretch that `embed_spans` embeds whole, in seconds of speech."""
-        frontend, fixed, most = self._frontend, self._encoder.frames, self._window.frames
+        frontend, fixed, most = self.frontend, self.encoder.frames, self.window.frames
         least = next(n for n in count((fixed - 1) * frontend.hop) if frontend.count(n) >= fixed) if fixed else 0
         longest = most * frontend.hop + frontend.width
         return max(self.card.min_speech, least / self.card.rate), longest / self.card.rate
@@ -202,13 +211,13 @@ class Model:
         bounds = np.array([(span.start, span.end) for span in spans], dtype=np.float64).reshape(-1, 2)
         enough = speech_seconds(heard.speech, bounds[:, 0], bounds[:, 1]) >= self.card.min_speech - EDGE
         rows: list[int] = np.flatnonzero(enough).tolist()
-        least, most = self._encoder.frames or 1, self._encoder.frames or self._window.frames
+        least, most = self.encoder.frames or 1, self.encoder.frames or self.window.frames
         windows = zip(
             rows,
             cut_spans(
                 heard,
                 [spans[row] for row in rows],
-                self._frontend,
+                self.frontend,
                 quality=self.card.resampler,
                 gain=self._gain(heard),
                 most=most,
@@ -222,8 +231,7 @@ class Model:
                 if len(features) >= least:
                     lengths.setdefault(len(features), []).append((row, features))
             for length, group in lengths.items():
-                size = self._batch_size(length)
-                for batch in (group[start : start + size] for start in range(0, len(group), size)):
+                for batch in self.encoder.batches(group, length):
                     vectors[[row for row, _ in batch]] = self._encode([features for _, features in batch])
             if progress:
                 progress((pool[-1][0] + 1) / len(spans))
@@ -252,8 +260,7 @@ class Model:
                 outcomes[index] = error
                 steps.embedded(index, 1.0)
         for length, group in waiting.items():
-            size = self._batch_size(length)
-            for batch in (group[start : start + size] for start in range(0, len(group), size)):
+            for batch in self.encoder.batches(group, length):
                 outcomes.update(self._embed_batch(batch))
                 for one in batch:
                     steps.embedded(one.index, 1.0)
@@ -274,16 +281,16 @@ class Model:
         """Unit vectors of all windows of one recording, in bounded memory."""
         vectors: list[NDArray[np.float32]] = []
         windows = self._windows(heard, plan)
-        while batch := list(islice(windows, self._batch_size(plan.length))):
+        while batch := list(islice(windows, self.encoder.batch_size(plan.length))):
             vectors.extend(self._encode(batch))
             tell(len(vectors) / len(plan.starts))
         return np.stack(vectors)
 
     def _plan(self, heard: Heard) -> Plan:
         """The windows of a recording, if it holds enough speech."""
-        plan = plan_windows(heard, self._frontend, self._window)
+        plan = plan_windows(heard, self.frontend, self.window)
         have = min(heard.speech.duration, heard.samples / heard.rate)
-        frames, hop = self._encoder.frames or 1, self._frontend.hop / heard.rate
+        frames, hop = self.encoder.frames or 1, self.frontend.hop / heard.rate
         need = max(self.card.min_speech, frames * hop)
         if plan.length < frames or have < self.card.min_speech:
             raise NotEnoughSpeech(heard.recording.info.name, have, need, heard.report.warnings)
@@ -291,7 +298,7 @@ class Model:
 
     def _windows(self, heard: Heard, plan: Plan) -> Iterator[Features]:
         """The features of each window, at the level that the model expects."""
-        return cut_windows(heard, plan, self._frontend, quality=self.card.resampler, gain=self._gain(heard))
+        return cut_windows(heard, plan, self.frontend, quality=self.card.resampler, gain=self._gain(heard))
 
     def _gain(self, heard: Heard) -> float:
         """The factor on the samples of a recording that is quieter than the model expects."""
@@ -299,13 +306,9 @@ class Model:
             return 1.0
         return float(max(1.0, 10 ** ((self.card.level_dbfs - heard.level_dbfs) / 20)))
 
-    def _batch_size(self, length: int) -> int:
-        """How many windows of so many frames go through the network at once."""
-        return max(1, BATCH_FRAMES // length)
-
     def _encode(self, windows: Sequence[Features]) -> NDArray[np.float32]:
         """Unit vectors of windows of one length, float32 (n, d)."""
-        raw = self._encoder(np.stack(windows))
+        raw = self.encoder(np.stack(windows))
         unit: NDArray[np.float32] = raw / np.linalg.norm(raw, axis=1, keepdims=True)
         return unit
 

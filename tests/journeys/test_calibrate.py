@@ -137,7 +137,7 @@ def test_a_copy_is_not_calibrated_again_and_never_overwritten_by_itself(
         ("mine.txt", None, "models are .onnx files"),
         ("mi\nne.onnx", None, "named with letters"),
         ("a@b.onnx", None, "named with letters"),
-        ("campplus.onnx", None, "a model of the zoo"),
+        ("campplus.onnx", None, "a model of samevoice"),
         ("nowhere/mine.onnx", None, "no file can be written here"),
         ("mine.onnx", "mine.pdf", "end its name with .html"),
         ("mine.onnx", "nowhere/mine.html", "no such folder"),

