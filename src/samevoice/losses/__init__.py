@@ -4,7 +4,7 @@ Every loss is called as `loss(embeddings, labels)` and gives one float32 number 
 under autocast. Embeddings are raw outputs of a network, shape (N, d); labels are speaker numbers, int64, shape (N,).
 The `layout` of a loss says how a batch must be arranged: "triplets" has 3 B rows (anchors, positives, negatives),
 "pairs" 2 B rows (first sides, second sides), "any" needs no order. "cross-entropy" takes a network's own class scores
-for embeddings; distillation losses take what a teacher says in place of the labels, and "moment-distillation" what both
+for embeddings; distillation losses take what a teacher says in place of the labels, and two of them what both
 know of each moment in place of embeddings.
 
 The value is never NaN: embeddings that hold NaN, infinity or absurd lengths are refused, and so are zero vectors
@@ -43,6 +43,7 @@ LOSSES: dict[str, str] = {
     "cosine-distillation": "samevoice.losses.distillation:CosineDistillation",
     "mse-distillation": "samevoice.losses.distillation:MseDistillation",
     "moment-distillation": "samevoice.losses.distillation:MomentDistillation",
+    "statistics-distillation": "samevoice.losses.distillation:StatisticsDistillation",
 }
 
 

@@ -7,6 +7,7 @@ Small Foot-print Deep Speaker Embedding", ICASSP 2019; Romero et al., "FitNets: 
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from torch import Tensor, nn
 
@@ -98,11 +99,11 @@ class MseDistillation(_Distillation):
         return F.mse_loss(student, targets)
 
 
-class MomentDistillation(Loss):
-    """The share of what varies in the teacher's moments that the student's leave unexplained, over all channels.
+class _ByMoments(Loss):
+    """The share of what varies in the teacher's answers that the student's leave unexplained.
 
-    1 is what a student gets that says the mean of each channel at every moment; 0 is the teacher. A hint (Romero et
-    al., equation 3) that needs no regressor, because both have the same channels.
+    1 is what a student gets that always says their mean; 0 is the teacher. Both have the same channels, so that a hint
+    (Romero et al., equation 3) needs no regressor.
     """
 
     def __init__(self) -> None:
@@ -132,6 +133,45 @@ class MomentDistillation(Loss):
             )
         if not bool(own.any()):
             raise ModelError("the teacher knows no moment of this batch; give longer utterances")
-        student, targets = (one.transpose(1, 2)[own] for one in (found, teacher.detach().float()))
-        unexplained = (student - targets).square().sum()
-        return unexplained / (targets - targets.mean(dim=0)).square().sum().clamp_min(SHORTEST)
+        return self.compared(found, teacher.detach().float(), own)
+
+    def compared(self, moments: Tensor, teacher: Tensor, own: Tensor) -> Tensor:
+        """The loss, of input that fits."""
+        raise NotImplementedError
+
+
+class MomentDistillation(_ByMoments):
+    """Moment by moment: mostly what is said, and how."""
+
+    def compared(self, moments: Tensor, teacher: Tensor, own: Tensor) -> Tensor:
+        """All moments of all clips together."""
+        student, targets = (one.transpose(1, 2)[own] for one in (moments, teacher))
+        return _unexplained(student, targets)
+
+
+class StatisticsDistillation(_ByMoments):
+    """The mean and the deviation of each channel over a clip, which are what tells voices apart once they are pooled.
+
+    A clip of which the teacher knows fewer than two moments does not count.
+    """
+
+    def compared(self, moments: Tensor, teacher: Tensor, own: Tensor) -> Tensor:
+        """Means and deviations count alike."""
+        enough = own.sum(dim=1) > 1
+        weights = own[enough].unsqueeze(1).float()
+        weights = weights / weights.sum(dim=2, keepdim=True)
+        student, targets = (_pooled(one[enough], weights) for one in (moments, teacher))
+        return torch.stack([_unexplained(*both) for both in zip(student, targets, strict=True)]).mean()
+
+
+def _pooled(moments: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Means and deviations over time: (N, C, t) and (N, 1, t) to twice (N, C)."""
+    mean = (weights * moments).sum(dim=2)
+    variance = (weights * (moments - mean.unsqueeze(2)).square()).sum(dim=2)
+    return mean, variance.clamp_min(SHORTEST**2).sqrt()
+
+
+def _unexplained(student: Tensor, targets: Tensor) -> Tensor:
+    """Squared differences over squared deviations of the targets from their mean: both (n, C)."""
+    spread = (targets - targets.mean(dim=0)).square().sum()
+    return (student - targets).square().sum() / spread.clamp_min(SHORTEST)

@@ -48,7 +48,7 @@ class Learning:
             loss.to(accelerator.device)
         own = {id(one) for one in trainee.parameters()}  # a head that a loss borrowed is the network's
         of_losses = [one for loss in lesson.losses for one in loss.parameters() if id(one) not in own]
-        self._parameters = [*trainee.parameters(), *of_losses]
+        self._parameters = [one for one in (*trainee.parameters(), *of_losses) if one.requires_grad]
         self._labels = torch.tensor(lesson.positions, device=accelerator.device)
         self._optimiser: Any = accelerator.prepare(build_optimiser(lesson.stage.optimiser, self._parameters))
 

@@ -88,12 +88,14 @@ class Network:
         momentum: share of each batch in the running statistics of batch normalisation; None leaves the network's own.
             Keras' 0.01 needs some hundred steps before the network answers outside training as it does in training.
         inherit: what the names of those tensors begin with that are taken over from the teacher before the training.
+        frozen: and of those that stay as they are.
     """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     momentum: float | None = None
     inherit: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.momentum is not None:
@@ -125,7 +127,7 @@ class Objective:
     @property
     def by_moments(self) -> bool:
         """Whether it compares moment by moment."""
-        return self.loss == "moment-distillation"
+        return self.loss in ("moment-distillation", "statistics-distillation")
 
 
 @dataclass(frozen=True, slots=True)

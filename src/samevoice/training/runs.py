@@ -189,9 +189,9 @@ class Run:
         saved = resume(self.out, identity)  # another run's folder is refused before anything in it is changed
         if sources.start and saved is None:
             network.load_state_dict(best_weights(sources.start, network))
-        elif recipe.network.inherit and saved is None:
+        if recipe.network.inherit and saved is None:
             inherit(network, recipe.teacher, recipe.network.inherit)
-        trainee = Trainee(network, recipe.crop.frames)
+        trainee = Trainee(network, recipe.crop.frames, recipe.network.frozen)
         rate = trainee.frontend.spec.rate
         sounds = Sounds(sources.corpus.root, rate, cache_bytes=self.cache_bytes)
         heard = sounds if sources.valid is None else Sounds(sources.valid.root, rate, cache_bytes=0)

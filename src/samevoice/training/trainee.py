@@ -5,9 +5,9 @@ Knows: front ends on the device, slices, class scores. Does not know: losses, st
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import signature
-from typing import cast
+from typing import Self, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own custom)
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from samevoice.errors import ModelError
+from samevoice.errors import ConfigError, ModelError
 from samevoice.features.frontend import Frontend, build_frontend
 from samevoice.features.kinds import default_spec
 from samevoice.networks.campplus import DenselyConnected
@@ -29,6 +29,10 @@ class Trainee(nn.Module):
     Args:
         network: what is trained.
         frames: frames of a crop that the network shall see; what the front end gives beyond them is cut off.
+        frozen: what the names of those tensors begin with that are not trained.
+
+    Raises:
+        ConfigError: no tensor is called so.
 
     Attributes:
         frontend: its front end in numpy.
@@ -36,9 +40,15 @@ class Trainee(nn.Module):
             else the front end itself, so that loading threads do it.
     """
 
-    def __init__(self, network: EmbeddingNetwork, frames: int) -> None:
+    def __init__(self, network: EmbeddingNetwork, frames: int, frozen: Sequence[str] = ()) -> None:
         """Build the front end that the network was designed for."""
         super().__init__()
+        self._frozen = tuple(frozen)
+        for beginning in frozen:
+            if not any(name.startswith(beginning) for name in network.state_dict()):
+                raise ConfigError(f"network.frozen: the network has no tensor that begins with {beginning!r}")
+        for name, one in network.named_parameters():
+            one.requires_grad_(not name.startswith(self._frozen) if frozen else True)
         spec = default_spec(network.frontend)
         self.network = network
         self.frames = frames
@@ -46,6 +56,14 @@ class Trainee(nn.Module):
         self.twin: FrontendTwin | None = build_twin(spec) if spec.kind in TWINS else None
         self.prepare: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None if self.twin else self.frontend
         self._takes_lengths = "lengths" in signature(network.forward).parameters
+
+    def train(self, mode: bool = True) -> Self:
+        """As torch's; what is frozen keeps its statistics too."""
+        super().train(mode)
+        for name, one in self.network.named_modules():
+            if self._frozen and f"{name}.".startswith(self._frozen):
+                one.train(mode=False)
+        return self
 
     def features(self, sound: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """What the network sees.
