@@ -10,15 +10,12 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 from threading import Thread
 
 import numpy as np
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
-from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from samevoice import __version__
 from samevoice.audio.waveform import Waveform
@@ -35,6 +32,7 @@ from samevoice.service.jobs import Jobs
 from samevoice.service.keys import Keys
 from samevoice.service.metrics import Metrics
 from samevoice.service.options import Options
+from samevoice.service.page import Page
 from samevoice.service.place import occupied
 from samevoice.service.pool import Pool
 from samevoice.service.routes import ROUTERS, health
@@ -48,7 +46,6 @@ ABOUT = (
     "Recordings are sent as files of a form, answers are JSON, and whatever is not done is told as "
     "application/problem+json (RFC 9457). A voice is not a password on its own: recordings and synthetic voices exist."
 )
-WEB = Path(__file__).parent / "web"
 WARM_SECONDS = 2
 
 
@@ -157,24 +154,6 @@ def create_app(options: Options, *, service: Service | None = None) -> FastAPI:
     # Behind the routes and not among them, so that a wrong method of a route is told as such.
     app.router.default = Page(app.router.not_found)
     return app
-
-
-class Page:
-    """The page's files, for requests that no route takes.
-
-    Args:
-        otherwise: for what is no request for a file.
-    """
-
-    def __init__(self, otherwise: ASGIApp) -> None:
-        """Find the files."""
-        self._files = StaticFiles(directory=WEB, html=True)
-        self._otherwise = otherwise
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send one."""
-        wanted = scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and "\0" not in scope["path"]
-        await (self._files if wanted else self._otherwise)(scope, receive, send)
 
 
 def _operation(route: APIRoute) -> str:

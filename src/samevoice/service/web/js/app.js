@@ -11,7 +11,8 @@ import { actor, field, h, sentence } from "./dom.js";
 /** @typedef {{api: Api, announce: (text: string) => void, me: any}} Context */
 
 /** Views by the name in the address, with the style sheet that only they need. @type {Record<string, string | null>} */
-const VIEWS = { same: null, enrol: null, who: null, timeline: "css/timeline.css", operators: "css/operators.css" };
+const VIEWS = { same: null, enrol: null, who: null, timeline: "css/timeline.css", operators: "css/operators.css", local: null };
+const ALONE = new Set(["local"]); // what needs no service, and so no key
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
 const announcer = /** @type {HTMLElement} */ (document.getElementById("announcer"));
@@ -43,15 +44,15 @@ function focusHeading() {
   scrollTo(0, 0);
 }
 
-/** Ask who we are; without an answer, say so. */
-async function start() {
+/** Ask who we are; without an answer, say so. @param {boolean} [moved] as for `route` */
+async function start(moved = false) {
   const turn = (turns += 1);
   try {
     const me = await api.me();
     context = { api, announce, me };
     const version = document.getElementById("version");
     if (version) version.textContent = ` · version ${me.version}${me.keys ? ` · you are ${me.name} (${me.role})` : ""}`;
-    await route(false);
+    await route(moved);
   } catch (problem) {
     if (turn !== turns) return;
     if (problem instanceof Problem && problem.status === 401) askKey();
@@ -61,9 +62,9 @@ async function start() {
 
 /** Show the view of the address. @param {boolean} moved whether the reader went there, so that focus follows */
 async function route(moved) {
-  if (!context) return;
   const wanted = location.hash.replace(/^#\//, "");
   const name = wanted in VIEWS ? wanted : "same";
+  if (!context && !ALONE.has(name)) return start(moved);
   const turn = (turns += 1);
   for (const link of document.querySelectorAll("nav a")) {
     const here = link.getAttribute("href") === `#/${name}`;
@@ -76,7 +77,7 @@ async function route(moved) {
     if (turn !== turns) return;
     const root = h("div", { class: "view", id: `view-${name}` });
     show(root);
-    leave = module.view(root, context) ?? null;
+    leave = module.view(root, context ?? { announce }) ?? null;
     document.body.dataset.view = name;
     if (moved) focusHeading();
   } catch (problem) {
@@ -120,7 +121,7 @@ function askKey() {
 /** Nothing can be shown, and why. @param {unknown} problem */
 function trouble(problem) {
   const words = problem instanceof Problem ? sentence(problem.message) : "This part of the page cannot be loaded. See that the service runs, then try again.";
-  const again = actor("Try again", start, { class: "main" });
+  const again = actor("Try again", () => route(false), { class: "main" });
   const told = h("div", { class: "card" }, h("h1", {}, "No answer"), h("p", { role: "alert" }, words), h("div", { class: "row" }, again));
   show(h("div", { class: "view" }, told));
   focusHeading();
@@ -138,7 +139,5 @@ document.querySelector(".skip")?.addEventListener("click", (event) => {
 });
 // A file dropped beside its box must not replace the page.
 for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
-addEventListener("hashchange", () => {
-  if (context) route(true);
-});
-start();
+addEventListener("hashchange", () => route(true));
+route(false);

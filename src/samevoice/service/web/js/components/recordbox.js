@@ -19,9 +19,10 @@ import { waveform } from "./wave.js";
  * @param {import("../api.js").Api} [options.api] asked to coach
  * @param {number} [options.enough] seconds of speech that are wanted
  * @param {string} [options.hint]
+ * @param {boolean} [options.alone] whether this browser must do without the service
  * @param {() => void} [options.onchange] told when there is another clip, or none any more
  */
-export function recordBox({ label, limits, api, enough = 3, hint = "Record, or drop a recording here.", onchange = () => undefined }) {
+export function recordBox({ label, limits, api, enough = 3, hint = "Record, or drop a recording here.", alone = false, onchange = () => undefined }) {
   /** @type {Clip | null} */
   let clip = null;
   /** @type {Recorder | null} */
@@ -135,7 +136,7 @@ export function recordBox({ label, limits, api, enough = 3, hint = "Record, or d
   function keep(made, samples) {
     clip = made;
     wave.show(samples);
-    told.textContent = made.seconds === null ? `${made.name} (no picture, but the service may read it)` : `${made.name}, ${made.seconds.toFixed(1)} s`;
+    told.textContent = made.seconds === null ? `${made.name} (no picture${alone ? "" : ", but the service may read it"})` : `${made.name}, ${made.seconds.toFixed(1)} s`;
     play.hidden = remove.hidden = false;
     record.textContent = "Record again";
     onchange();
