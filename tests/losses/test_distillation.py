@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from loss_oracles import cosine, gradient
+from lossmakers import BY_MOMENTS
 
 from samevoice import losses
 from samevoice.errors import ConfigError, ModelError
@@ -73,23 +76,57 @@ def test_zero_vectors_have_no_direction_but_a_place() -> None:
             CosineDistillation(4, 4)(*pair)
 
 
-def test_moments_are_compared_by_the_share_that_is_left_unexplained() -> None:
+def unexplained(student: Any, targets: Any) -> float:
+    return float(np.square(student - targets).sum() / np.square(targets - targets.mean(axis=0)).sum())
+
+
+def moments() -> tuple[Any, Any, Any]:
     random = np.random.default_rng(0)
-    teacher, student = (random.standard_normal((3, 4, 6)).astype(np.float32) for _ in range(2))
-    own = random.random((3, 6)) < 0.7
-    loss = losses.build("moment-distillation")
+    student, teacher = (random.standard_normal((3, 4, 6)).astype(np.float32) for _ in range(2))
+    own = np.arange(6) < np.array([6, 4, 3])[:, None]
+    return student, teacher, own
+
+
+def test_moments_are_compared_by_the_share_that_is_left_unexplained() -> None:
+    student, teacher, own = moments()
     targets, found = (one.transpose(0, 2, 1)[own].astype(np.float64) for one in (teacher, student))
-    expected = np.square(found - targets).sum() / np.square(targets - targets.mean(axis=0)).sum()
-    args = torch.from_numpy(teacher), torch.from_numpy(own)
-    moments = torch.from_numpy(student).requires_grad_()
-    value = loss(moments, *args)
-    assert float(value.detach()) == pytest.approx(expected, rel=1e-5)
-    value.backward()
-    assert moments.grad is not None
-    assert not moments.grad.transpose(1, 2)[~torch.from_numpy(own)].any()
-    assert float(loss(args[0], *args)) == 0.0
+    loss, args = losses.build("moment-distillation"), (torch.from_numpy(teacher), torch.from_numpy(own))
+    assert float(loss(torch.from_numpy(student), *args)) == pytest.approx(unexplained(found, targets), rel=1e-5)
     mean = torch.from_numpy(np.broadcast_to(targets.mean(axis=0)[None, :, None], teacher.shape).astype(np.float32))
     assert float(loss(mean, *args)) == pytest.approx(1.0, rel=1e-5)
-    for wrong in ((args[0][:, :3], args[1]), (args[0], args[1][:, :2]), (args[0], torch.zeros_like(args[1]))):
+
+
+def test_statistics_are_those_of_the_moments_that_the_teacher_knows() -> None:
+    student, teacher, own = moments()
+    own[2, 1:] = False  # one moment has no deviation
+    expected = []
+    for statistic in (np.mean, np.std):
+        pooled = [
+            np.stack(
+                [statistic(clip[:, known].astype(np.float64), axis=1) for clip, known in zip(one, own, strict=True)]
+            )
+            for one in (student, teacher)
+        ]
+        expected.append(unexplained(pooled[0][:2], pooled[1][:2]))
+    loss = losses.build("statistics-distillation")
+    value = loss(*(torch.from_numpy(one) for one in (student, teacher, own)))
+    assert float(value) == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", BY_MOMENTS)
+def test_losses_by_moments_look_at_what_the_teacher_knows(name: str) -> None:
+    student, *rest = (torch.from_numpy(one) for one in moments())
+    teacher, own = rest
+    loss = losses.build(name)
+    student.requires_grad_()
+    loss(student, teacher, own).backward()
+    assert student.grad is not None
+    assert student.grad.isfinite().all()
+    assert not student.grad.transpose(1, 2)[~own].any()
+    assert student.grad.any()
+    assert float(loss(teacher, teacher, own)) == 0.0
+    constant = torch.ones_like(teacher)
+    assert float(loss(constant, constant, own)) == 0.0
+    for wrong in ((teacher[:, :3], own), (teacher, own[:, :2]), (teacher, torch.zeros_like(own))):
         with pytest.raises(ModelError):
-            loss(moments, *wrong)
+            loss(student, *wrong)

@@ -20,6 +20,7 @@ from samevoice.errors import ConfigError, ModelError
 from samevoice.export import export_model
 from samevoice.models import zoo
 from samevoice.models.describer import Pooled
+from samevoice.models.onnxfile import read_tensors
 from samevoice.networks.small import Small
 from samevoice.speech.vad import everything
 from samevoice.training import moments as module
@@ -27,6 +28,7 @@ from samevoice.training.inheriting import inherit
 from samevoice.training.items import Item, items_of
 from samevoice.training.moments import Moments, teacher_moments
 from samevoice.training.recipe import Data
+from samevoice.training.trainee import Trainee
 
 HOP = 0.02  # seconds from moment to moment
 HINTS = """
@@ -36,11 +38,16 @@ validate_every = 7
 sampler = "buffer"
 sampler_options = { batch = 6, buffer = 1000 }
 unlabelled = 4
-objectives = [{ loss = "moment-distillation" }, { loss = "cosine-distillation", weight = 0.5 }]
+objectives = [
+  { loss = "moment-distillation" },
+  { loss = "statistics-distillation" },
+  { loss = "cosine-distillation", weight = 0.5 },
+]
 optimiser = { kind = "adamw", lr = 1e-3 }
 """
+EXIT = "xvector.dense"
 NETWORK = (
-    'network = { name = "small", inherit = ["xvector.out_nonlinear", "xvector.dense"] }',
+    f'network = {{ name = "small", inherit = ["xvector.out_nonlinear", "{EXIT}"], frozen = ["{EXIT}"] }}',
     "crop.frames = 50",
 )
 
@@ -153,11 +160,15 @@ def test_a_teacher_without_moments_is_refused(corpus: Manifest, tmp_path: Path) 
 def test_a_student_learns_moments(taught: Path, tmp_path: Path) -> None:
     corpus = parted(voices(tmp_path / "voices", 8, 2, 1.3), dev=2, test=2, nameless=1)
     told = recipe(tmp_path, HINTS, changes=(*NETWORK, f'teacher = "{taught}"'))
-    run(told, corpus, tmp_path / "run")()
+    done = run(told, corpus, tmp_path / "run")()
     rows = [row for row in rows_of(tmp_path / "run") if "loss" in row]
     for row in rows:
-        assert row["loss"] == pytest.approx(row["moment-distillation"] + 0.5 * row["cosine-distillation"], rel=1e-5)
+        parts = row["moment-distillation"] + row["statistics-distillation"] + 0.5 * row["cosine-distillation"]
+        assert row["loss"] == pytest.approx(parts, rel=1e-5)
     assert np.mean([row["moment-distillation"] for row in rows[-3:]]) < rows[0]["moment-distillation"] / 1.5
+    theirs, own = read_tensors(taught.read_bytes()), done.network.state_dict()
+    for name in (name for name in own if name.startswith(EXIT) and not name.endswith("tracked")):
+        np.testing.assert_array_equal(own[name].numpy(), theirs[name])  # which nothing has moved
     other = recipe(tmp_path, HINTS, changes=("crop.frames = 64", f'teacher = "{taught}"'))
     with pytest.raises(ModelError, match="no moments to compare"):
         run(other, corpus, tmp_path / "other")()
@@ -166,7 +177,7 @@ def test_a_student_learns_moments(taught: Path, tmp_path: Path) -> None:
 def test_tensors_are_inherited_by_name(taught: Path) -> None:
     torch.manual_seed(1)
     network, before = Small(), Small().state_dict()
-    names = inherit(network, str(taught), ["xvector.dense"])
+    names = inherit(network, str(taught), [EXIT])
     torch.manual_seed(7)
     original = Small()
     original(torch.randn(8, 60, 80))
@@ -185,7 +196,11 @@ def test_tensors_are_inherited_by_name(taught: Path) -> None:
 
 
 def test_inheriting_needs_a_teacher(tmp_path: Path) -> None:
-    stage = HINTS.replace('[{ loss = "moment-distillation" }, { loss = "cosine-distillation", weight = 0.5 }]', "X")
-    stage = stage.replace("X", '[{ loss = "am-softmax" }]').replace("unlabelled = 4\n", "")
+    stage = HINTS[: HINTS.index("unlabelled")] + 'objectives = [{ loss = "am-softmax" }]'
     with pytest.raises(ConfigError, match="takes from a teacher, but no stage has one"):
         recipe(tmp_path, stage, changes=NETWORK)
+
+
+def test_what_is_frozen_must_be_there() -> None:
+    with pytest.raises(ConfigError, match="no tensor that begins with 'nowhere'"):
+        Trainee(Small(), 50, ["nowhere"])
