@@ -9,18 +9,14 @@ Knows: how features are fed in overlapping pieces. Does not know: where the netw
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.audio.waveform import Samples, Waveform
-from samevoice.errors import AudioError
+from samevoice.audio.waveform import Samples
 from samevoice.features.frontend import Frontend, build_frontend
 from samevoice.features.kinds import default_spec
 from samevoice.runtime import Session, open_session
-from samevoice.speech.timeline import Seconds, Timeline
-from samevoice.speech.vad import RATE, Hysteresis
+from samevoice.speech.vad import RATE, ByProbability, Hysteresis
 
 FRONTEND = "kaldi-fbank"
 PAST, AHEAD = 66, 18  # frames that an answer hangs on, before and behind its own first frame
@@ -28,8 +24,10 @@ STEP = 2  # frames per answer
 SPAN = 20 * RATE  # samples fed at a time, so that memory does not grow with a block
 
 
-class TinyVad:
+class TinyVad(ByProbability):
     """The shipped voice activity network, a whole block per call.
+
+    The last 25 ms of a recording may have no probability: a frame of features that reaches beyond the end is not made.
 
     Args:
         graph: the serialised network: features (1, frames, 80) to speech (1, ceil(frames / 2)).
@@ -40,39 +38,13 @@ class TinyVad:
         ModelError: ONNX Runtime cannot read the graph.
     """
 
+    hop = 0.02
+
     def __init__(self, graph: bytes, *, threads: int = 1, hysteresis: Hysteresis | None = None) -> None:
         """Open the network; nothing is kept between recordings."""
+        super().__init__(hysteresis)
         self._session = open_session(graph, "vad", threads=threads)
         self._frontend = build_frontend(default_spec(FRONTEND))
-        self._hysteresis = hysteresis or Hysteresis()
-
-    hop: Seconds = 0.02
-
-    def __call__(self, blocks: Iterable[Waveform], /) -> Timeline:
-        """The timeline of speech over consecutive 16 kHz blocks of one recording."""
-        probabilities, extent = self.probabilities(blocks)
-        return self._hysteresis.segments(probabilities, self.hop, extent)
-
-    def probabilities(self, blocks: Iterable[Waveform]) -> tuple[NDArray[np.float32], Seconds]:
-        """The probability of speech in each 20 ms, and the length of the recording in seconds.
-
-        The answer does not depend on how the recording was cut into blocks. The last 25 ms may have none: a frame of
-        features that reaches beyond the end is not made.
-
-        Args:
-            blocks: consecutive waveforms at 16 kHz.
-
-        Raises:
-            AudioError: a block has another rate.
-        """
-        stream, total = self.stream(), 0
-        found: list[NDArray[np.float32]] = []
-        for block in blocks:
-            if block.rate != RATE:
-                raise AudioError(f"voice activity detection works at {RATE} Hz, got {block.rate} Hz; resample first")
-            total += len(block.samples)
-            found.append(stream.push(block.samples))
-        return np.concatenate([*found, stream.finish()]), total / RATE
 
     def stream(self) -> TinyStream:
         """The same network for a recording that is still going on."""

@@ -8,9 +8,10 @@ Knows: probabilities per window and how they become segments. Does not know: whe
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,24 +75,32 @@ class Hysteresis:
         return Timeline(padded, extent)
 
 
-class SileroVad:
-    """Silero's voice activity network, a whole block per call.
+class Stream(Protocol):
+    """Probabilities of speech as the sound comes; they are those of the whole, however it is cut."""
+
+    def push(self, samples: Samples) -> NDArray[np.float32]:
+        """Those that can be told with these samples, the next ones at 16 kHz, shape (n,)."""
+
+    def finish(self) -> NDArray[np.float32]:
+        """Those of what is left at the end."""
+
+
+class ByProbability(ABC):
+    """A detector that gives a probability for every stretch of `hop` seconds, and segments by hysteresis.
 
     Args:
-        graph: the serialised network: windows (n, 576) and state (2, 1, 128) to probabilities (n,) and state.
-        threads: how many threads one call may use.
         hysteresis: how probabilities become segments.
-
-    Raises:
-        ModelError: ONNX Runtime cannot read the graph.
     """
 
-    def __init__(self, graph: bytes, *, threads: int = 1, hysteresis: Hysteresis | None = None) -> None:
-        """Open the network; nothing is kept between recordings."""
-        self._session = open_session(graph, "silero", threads=threads)
+    hop: ClassVar[Seconds]
+
+    def __init__(self, hysteresis: Hysteresis | None) -> None:
+        """Keep the rule."""
         self._hysteresis = hysteresis or Hysteresis()
 
-    hop: Seconds = WINDOW / RATE
+    @abstractmethod
+    def stream(self) -> Stream:
+        """The same network for a recording that is still going on."""
 
     def __call__(self, blocks: Iterable[Waveform], /) -> Timeline:
         """The timeline of speech over consecutive 16 kHz blocks of one recording."""
@@ -99,7 +108,7 @@ class SileroVad:
         return self._hysteresis.segments(probabilities, self.hop, extent)
 
     def probabilities(self, blocks: Iterable[Waveform]) -> tuple[NDArray[np.float32], Seconds]:
-        """The probability of speech in each 32 ms, and the length of the recording in seconds.
+        """The probability of speech in each stretch, and the length of the recording in seconds.
 
         The answer does not depend on how the recording was cut into blocks.
 
@@ -117,6 +126,26 @@ class SileroVad:
             total += len(block.samples)
             found.append(stream.push(block.samples))
         return np.concatenate([*found, stream.finish()]), total / RATE
+
+
+class SileroVad(ByProbability):
+    """Silero's voice activity network, a whole block per call.
+
+    Args:
+        graph: the serialised network: windows (n, 576) and state (2, 1, 128) to probabilities (n,) and state.
+        threads: how many threads one call may use.
+        hysteresis: how probabilities become segments.
+
+    Raises:
+        ModelError: ONNX Runtime cannot read the graph.
+    """
+
+    hop = WINDOW / RATE
+
+    def __init__(self, graph: bytes, *, threads: int = 1, hysteresis: Hysteresis | None = None) -> None:
+        """Open the network; nothing is kept between recordings."""
+        super().__init__(hysteresis)
+        self._session = open_session(graph, "silero", threads=threads)
 
     def stream(self) -> SileroStream:
         """The same network for a recording that is still going on."""
