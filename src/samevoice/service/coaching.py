@@ -19,7 +19,7 @@ from samevoice.audio.resample import QUALITY, converted
 from samevoice.audio.waveform import Samples
 from samevoice.live.gate import Gate
 from samevoice.speech.timeline import Seconds
-from samevoice.speech.vad import RATE, WINDOW, Hysteresis, SileroVad
+from samevoice.speech.vad import RATE, ByProbability, Hysteresis
 
 TOLD = RATE // 4  # samples from one event to the next
 FRAME = RATE // 100  # samples whose level is kept: 10 ms, as the audio doctor takes them
@@ -27,7 +27,7 @@ KEPT: Seconds = 30.0
 LEAST = 30  # frames of speech, and of pause, that are enough to compare
 
 
-def coached(blocks: Iterable[Samples], rate: int, detector: SileroVad) -> Generator[dict[str, Any]]:
+def coached(blocks: Iterable[Samples], rate: int, detector: ByProbability) -> Generator[dict[str, Any]]:
     """Levels as the sound comes, four a second, then the end.
 
     Args:
@@ -44,13 +44,14 @@ def coached(blocks: Iterable[Samples], rate: int, detector: SileroVad) -> Genera
 class _Coach:
     """Levels of one recording."""
 
-    def __init__(self, detector: SileroVad) -> None:
+    def __init__(self, detector: ByProbability) -> None:
         """Nothing was heard."""
         self._stream = detector.stream()
         self._rules = Hysteresis()
-        self._gate = Gate(self._rules, SileroVad.hop)
+        self._hop = detector.hop
+        self._gate = Gate(self._rules, self._hop)
         self._powers: deque[float] = deque(maxlen=round(KEPT * RATE / FRAME))  # of frames
-        self._found: deque[float] = deque(maxlen=round(KEPT * RATE / WINDOW))  # probabilities of speech, of windows
+        self._found: deque[float] = deque(maxlen=round(KEPT / self._hop))  # probabilities of speech
         self._heard = self._windows = 0
         self._speech = 0.0
 
@@ -82,7 +83,7 @@ class _Coach:
     def _snr(self) -> float | None:
         """Level of speech over that of noise in dB, as the audio doctor takes it; None where there is too little."""
         power = np.array(self._powers)
-        hop, count = SileroVad.hop, len(self._found)
+        hop, count = self._hop, len(self._found)
         times = (np.arange(len(power)) + 0.5 - len(power)) * FRAME / RATE + self._heard / RATE
         times -= (self._windows - count) * hop  # from the first window that is kept
         speech = self._rules.segments(np.array(self._found, dtype=np.float32), hop, count * hop).covers(times)

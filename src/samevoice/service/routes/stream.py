@@ -35,6 +35,7 @@ from samevoice.service.problems import Problem, defect, problem_of
 from samevoice.service.seats import Seats
 from samevoice.service.state import Service, service_of
 from samevoice.service.stream import Pipe, follow, started
+from samevoice.speech.vad import ByProbability
 
 BAD, BROKEN = 4400, 1011  # codes of closing: the client's fault, ours
 LATER = 10  # seconds after which to try again when there are too many streams
@@ -88,7 +89,9 @@ async def _stream(websocket: WebSocket, service: Service) -> None:
     def hear(pipe: Pipe) -> Generator[dict[str, Any]]:
         if start.coach:
             sound = (block for block in pipe.blocks() if not isinstance(block, Note))
-            yield from coached(sound, pipe.rate, load_detector())
+            detector = service.gallery.model.detector  # that which will judge the recording
+            own = detector if isinstance(detector, ByProbability) else load_detector()
+            yield from coached(sound, pipe.rate, own)
         else:
             gallery = service.gallery if start.names else None
             session = Session(pipe.feed, service.jobs.diarizer(), gallery=gallery, fpir=service.options.fpir)
