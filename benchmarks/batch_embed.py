@@ -24,9 +24,9 @@ import numpy as np
 import soundfile
 
 from benchmarks.corpus import data_folder, librispeech
-from samevoice.batch.running import cores
 from samevoice.models import store
 from samevoice.models.encoder import Encoder
+from samevoice.runtime import cores
 
 SECONDS = 3
 RATE = 16_000
