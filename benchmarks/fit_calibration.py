@@ -72,8 +72,8 @@ def main() -> None:
             f"| {calibration.threshold(0.01, duration):.3f} |"
         )
     if options.write:
-        found = cast("dict[str, object]", rounded(calibration.to_json()))
-        print(f"written into {_put(options.model, found).name}")
+        written = cast("dict[str, object]", rounded(calibration.to_json()))
+        print(f"written into {_put(options.model, written).name}")
 
 
 def _put(name: str, calibration: dict[str, object]) -> Path:

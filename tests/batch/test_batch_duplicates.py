@@ -32,6 +32,8 @@ from samevoice.models import zoo
 from samevoice.models.embedding import Embedding
 from samevoice.scoring.calibration import Calibration
 
+pytest_plugins = ["batchfixtures"]
+
 DIMENSION = 192
 Matrix = NDArray[np.float32]
 

@@ -32,6 +32,8 @@ from samevoice.corpora.shards import pack
 from samevoice.corpora.storage import save_manifest
 from samevoice.errors import ConfigError, DataError, ModelError
 
+pytest_plugins = ["batchfixtures"]
+
 RATE = 16_000
 Contents = Callable[[Path], dict[str, bytes]]
 

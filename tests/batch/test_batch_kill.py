@@ -17,6 +17,8 @@ from commandline import samevoice
 
 from samevoice.models import store
 
+pytest_plugins = ["batchfixtures"]
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 pytest.importorskip("pyarrow")
 

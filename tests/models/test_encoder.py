@@ -160,5 +160,5 @@ def test_stretches_are_cut_into_calls_in_order(threads: int, frames: int, sizes:
     encoder = Encoder(make.card(), make.graph(), threads=threads)
     batches = list(encoder.batches("abcde", frames))
     assert [len(batch) for batch in batches] == sizes
-    assert "".join(batches) == "abcde"
+    assert [one for batch in batches for one in batch] == list("abcde")
     assert encoder.batch_size(frames) >= max(sizes)
