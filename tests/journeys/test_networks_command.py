@@ -12,7 +12,7 @@ from commandline import samevoice
 ROOT = Path(__file__).parents[2]
 NAMES = [
     *("rescnn", "rescnn-simple", "rescnn-clipped", "gru", "fbanknet", "fbanknet-20k", "spectrogramnet"),
-    *("spectrogramnet-pooled", "bilstm", "ecapa-512", "ecapa-1024", "resnet34", "campplus"),
+    *("spectrogramnet-pooled", "bilstm", "ecapa-512", "ecapa-1024", "resnet34", "campplus", "small"),
 ]
 
 

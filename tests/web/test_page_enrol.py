@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +90,19 @@ def test_silence_is_asked_to_speak(mic: Microphone, site: Running, enrolled: str
         assert "check the microphone" in form.locator(".result").inner_text()
 
 
+def until_refused(url: str) -> None:
+    """Wait until nobody listens; a single request may also fail because an idle connection was closed."""
+    host, _, port = url.rpartition("/")[2].partition(":")
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            socket.create_connection((host, int(port)), 1).close()
+        except OSError:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the service still listens")
+
+
 def test_a_service_that_stopped_enrols_nobody(
     browser: Browser, samples: Path, tmp_path: Path, own_site: Running
 ) -> None:
@@ -96,6 +111,7 @@ def test_a_service_that_stopped_enrols_nobody(
         upload(form, samples / FIRST)
         form.get_by_text("This recording will do.").wait_for()
         own_site.server.should_exit = True
+        until_refused(own_site.url)
         page.wait_for_function("() => fetch('/healthz').then(() => false, () => true)", polling=100)
         form.get_by_role("button", name="Enrol").click()
         assert headline(page, "#enrolling") == "Not enrolled"

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from samevoice.service.problems import Busy, Gone
 
-NICE = 5  # of workers
+NICE = 5  # of workers, above that of the service
 Result = TypeVar("Result")
 
 # Set for each request: comes back once its client has gone away. Work that nobody waits for any more is not begun.
@@ -100,7 +100,8 @@ class Pool:
 def step_back() -> None:
     """Let the event loop have a core first, where a thread has a priority of its own (Linux)."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICE)
 
 
 async def _either(done: asyncio.Future[Any], gone: Callable[[], Awaitable[None]]) -> None:
