@@ -189,7 +189,7 @@ class Run:
         saved = resume(self.out, identity)  # another run's folder is refused before anything in it is changed
         if sources.start and saved is None:
             network.load_state_dict(best_weights(sources.start, network))
-        if recipe.network.inherit and saved is None:
+        elif recipe.network.inherit and saved is None:
             inherit(network, recipe.teacher, recipe.network.inherit)
         trainee = Trainee(network, recipe.crop.frames, recipe.network.frozen)
         rate = trainee.frontend.spec.rate
