@@ -17,7 +17,7 @@ from samevoice.models import shipped, store
 from samevoice.models.card import Licences, Window, fingerprint_of
 from samevoice.models.encoder import read_model, write_model
 
-SUMMARY = "A small network of our own, taught by CAM++: part of samevoice, six times faster, less exact."
+SUMMARY = "A small network of our own, taught by CAM++: part of samevoice, faster, much less exact so far."
 LICENCES = Licences(
     code="Apache-2.0",
     weights="Apache-2.0 (CAM++, the teacher, is under Apache-2.0 too)",
