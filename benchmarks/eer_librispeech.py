@@ -3,7 +3,7 @@
 Every utterance of every speaker is cut into non-overlapping pieces of one length; every pair of pieces is a trial.
 Pieces of one utterance share room, microphone and day: such targets are easier than two recordings of life.
 
-Run: python -m benchmarks.eer_librispeech --data DIR [--model campplus]
+Run: python -m benchmarks.eer_librispeech --data DIR [--model campplus] [--split dev]
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path)
     parser.add_argument("--model", default="campplus")
+    parser.add_argument("--split", choices=("train", "dev"), help="speakers of one split alone; small learnt from train")
     parser.add_argument("--seconds", type=float, nargs="+", default=[3.0, 1.5])
     options = parser.parse_args()
-    utterances = librispeech(data_folder(options.data))
+    utterances = librispeech(data_folder(options.data), options.split)
     models = {
         "whole piece": sv.load_model(options.model, detector=everything),
         "speech only": sv.load_model(options.model),

@@ -63,7 +63,13 @@ def alive(pid: int) -> bool:
 def embedding(voices: Path, out: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """The command, at work in a process of its own; ended with all that it started."""
     command = [sys.executable, "-m", "samevoice", "batch", "embed", str(voices), "-o", str(out), "--block", "4"]
-    process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which shells keep from what they put aside
+    )
     try:
         yield process
     finally:

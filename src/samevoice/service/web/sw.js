@@ -51,9 +51,15 @@ const FILES = [
   "vendor/onnxruntime/ort.wasm.min.mjs",
 ].map((file) => new URL(file, self.registration.scope).href);
 
+/** @type {Promise<boolean>} whether there was a whole copy when the last word was done */
+let work = Promise.resolve(false);
+
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
-self.addEventListener("message", (event) => event.waitUntil(keep().then((kept) => event.ports[0].postMessage(kept))));
+self.addEventListener("message", (event) => {
+  work = work.then(event.data === "drop" ? drop : keep); // one after the other, whichever page asked
+  event.waitUntil(work.then((kept) => event.ports[0].postMessage(kept)));
+});
 self.addEventListener("fetch", (event) => {
   const { method, url } = event.request;
   if (method === "GET" && FILES.includes(url.split("#")[0])) event.respondWith(answered(event.request));
@@ -79,6 +85,11 @@ async function keep() {
     // The service does not answer, or the browser has no room: what there is stays.
   }
   return isWhole();
+}
+
+async function drop() {
+  for (const name of await own()) await caches.delete(name);
+  return false;
 }
 
 async function isWhole() {

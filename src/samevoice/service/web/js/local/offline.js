@@ -4,21 +4,24 @@
  */
 
 const SCRIPT = new URL("../../sw.js", import.meta.url);
-const STEM = "samevoice-"; // of its caches, as `sw.js` names them
+
+/** @type {Promise<boolean>} */
+let copying = Promise.resolve(false);
 
 /** Make or renew the copy. @returns {Promise<boolean>} whether there is a whole one */
-export async function keepCopy() {
+export function keepCopy() {
+  copying = copied();
+  return copying;
+}
+
+async function copied() {
   if (!navigator.serviceWorker) return false; // not over plain HTTP from another machine
   try {
     const registration = await navigator.serviceWorker.register(SCRIPT);
     await registration.update().catch(() => undefined); // there is no connection
     await settled(registration.installing ?? registration.waiting);
     const { active } = await navigator.serviceWorker.ready;
-    const { port1, port2 } = new MessageChannel();
-    return await new Promise((done) => {
-      port1.onmessage = ({ data }) => done(data);
-      active?.postMessage("keep", [port2]);
-    });
+    return active ? await asked(active, "keep") : false;
   } catch {
     return false; // a certificate that the browser does not know, for instance
   }
@@ -31,9 +34,19 @@ async function settled(coming) {
   }
 }
 
-/** Remove it. */
+/** Remove it, once what is under way is over. */
 export async function dropCopy() {
-  if (!navigator.serviceWorker) return;
-  await (await navigator.serviceWorker.getRegistration())?.unregister();
-  for (const name of await caches.keys()) if (name.startsWith(STEM)) await caches.delete(name);
+  await copying;
+  const registration = await navigator.serviceWorker?.getRegistration();
+  if (registration?.active) await asked(registration.active, "drop");
+  await registration?.unregister();
+}
+
+/** What the worker answers. @param {ServiceWorker} worker @param {"keep" | "drop"} word @returns {Promise<boolean>} */
+function asked(worker, word) {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((done) => {
+    port1.onmessage = ({ data }) => done(data);
+    worker.postMessage(word, [port2]);
+  });
 }
