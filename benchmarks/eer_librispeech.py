@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path)
     parser.add_argument("--model", default="campplus")
-    parser.add_argument("--split", choices=("train", "dev"), help="speakers of one split alone; small learnt from train")
+    parser.add_argument("--split", choices=("train", "dev"), help="one split alone; small learnt from train")
     parser.add_argument("--seconds", type=float, nargs="+", default=[3.0, 1.5])
     options = parser.parse_args()
     utterances = librispeech(data_folder(options.data), options.split)

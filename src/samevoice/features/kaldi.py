@@ -8,6 +8,7 @@ Source: Kaldi, feature-window.cc, feature-fbank.cc and mel-computations.cc.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ FRAME_HOP_MS = 10
 EMPHASIS = 0.97
 LOWEST_HZ = 20.0
 FLOOR = float(np.finfo(np.float32).eps)
+BLOCK = 16  # bands that are summed up at once
 CHUNK = 32  # frames at once: they stay in the cache, and matrices of one shape round in one way
 
 
@@ -45,8 +47,7 @@ class KaldiFbank(Frontend):
         hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.width) / (self.width - 1))
         self._window = (hann**0.85).astype(np.float32)
         self._size = 1 << (self.width - 1).bit_length()
-        # Energy is that of the real and of the imaginary part, which lie side by side.
-        self._bank = np.repeat(mel_bank(spec.rate, self._size, spec.bands).T, 2, axis=0)
+        self._bank = list(_blocks(mel_bank(spec.rate, self._size, spec.bands)))
 
     def frames(self, samples: Samples, /, count: int | None = None) -> Features:
         """Log mel energies before mean subtraction, shape (count, bands); see `Frontend.frames`.
@@ -70,7 +71,8 @@ class KaldiFbank(Frontend):
             np.multiply(whole[start:stop, :1] - mean, np.float32(1 - EMPHASIS), out=rows[:, :1])
             rows *= self._window
             spectra = np.fft.rfft(padded, axis=1).astype(np.complex64, copy=False).view(np.float32)
-            energies = np.square(spectra, out=spectra) @ self._bank
+            np.square(spectra, out=spectra)
+            energies = np.concatenate([spectra[:, bins] @ weights for bins, weights in self._bank], axis=1)
             np.log(np.maximum(energies[: stop - start], np.float32(FLOOR)), out=found[start:stop])
         return found
 
@@ -99,6 +101,19 @@ def mel_bank(rate: int, size: int, bands: int) -> NDArray[np.float32]:
     triangles[:, -1] = 0.0
     found: NDArray[np.float32] = triangles.astype(np.float32)
     return found
+
+
+def _blocks(bank: NDArray[np.float32]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """The bank in blocks of neighbouring bands, each with the bins that it hears: (bins, (2 bins, bands)).
+
+    Most of the bank is zeros; and products this small are not spread over threads, which would wait for one another
+    where several processes compute. Energy is that of the real and of the imaginary part, which lie side by side.
+    """
+    for first in range(0, len(bank), BLOCK):
+        bands = bank[first : first + BLOCK]
+        heard = np.flatnonzero(bands.any(axis=0))
+        low, high = (int(heard[0]), int(heard[-1]) + 1) if len(heard) else (0, 1)
+        yield slice(2 * low, 2 * high), np.repeat(bands[:, low:high].T, 2, axis=0)
 
 
 def _mel(hertz: NDArray[Any]) -> NDArray[np.float64]:
