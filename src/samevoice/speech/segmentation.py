@@ -187,19 +187,3 @@ def joined(tracks: Frames, firsts: NDArray[np.int64]) -> Frames:
         weights[first : first + count] += weight
     found: Frames = (total / weights).astype(np.float32)
     return found
-
-
-def on_grid(track: Frames, extent: Seconds, hop: Seconds = Segmenter.hop) -> Frames:
-    """A track as one number per `hop` seconds from time 0, as `Hysteresis.segments` takes it.
-
-    Args:
-        track: one number per frame, from frame 0, shape (frames,); at least one.
-        extent: seconds of the recording.
-        hop: seconds per number.
-
-    Returns:
-        The track at the centre of each hop, between frames interpolated, shape (ceil(extent / hop),).
-    """
-    centres = (np.arange(int(np.ceil(extent / hop))) + 0.5) * hop
-    found: Frames = np.interp(centres, frame_times(len(track)), track).astype(np.float32)
-    return found
