@@ -17,7 +17,7 @@ OPTIONS: dict[str, dict[str, float | str | bool]] = {
     },
     **{
         name: {"dimension": DIMENSION, "teacher_dimension": DIMENSION}
-        for name in ("cosine-distillation", "mse-distillation")
+        for name in ("cosine-distillation", "mse-distillation", "similarity-distillation")
     },
 }
 LABELS = torch.tensor([0, 1, 2, 3, 0, 1, 2, 3, 1, 2, 3, 0])  # four triplets, six pairs, three rows of each speaker

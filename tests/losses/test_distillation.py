@@ -12,7 +12,7 @@ from lossmakers import BY_MOMENTS
 
 from samevoice import losses
 from samevoice.errors import ConfigError, ModelError
-from samevoice.losses.distillation import CosineDistillation, MseDistillation
+from samevoice.losses.distillation import CosineDistillation, MseDistillation, SimilarityDistillation
 
 Kind = type[CosineDistillation | MseDistillation]
 KINDS = pytest.mark.parametrize("kind", [CosineDistillation, MseDistillation])
@@ -130,3 +130,39 @@ def test_losses_by_moments_look_at_what_the_teacher_knows(name: str) -> None:
     for wrong in ((teacher[:, :3], own), (teacher, own[:, :2]), (teacher, torch.zeros_like(own))):
         with pytest.raises(ModelError):
             loss(student, *wrong)
+
+
+@pytest.mark.parametrize("others", [None, 7], ids=["the batch's own", "others"])
+def test_similarity_distillation_equals_numpy(others: int | None) -> None:
+    torch.manual_seed(0)
+    loss = SimilarityDistillation(4, 6, scale=5.0)
+    random = np.random.default_rng(3)
+    rows, teacher = random.standard_normal((5, 4)), random.standard_normal((5, 6))
+    anchors = teacher if others is None else random.standard_normal((others, 6))
+    weight = next(loss.parameters()).detach().double().numpy()
+
+    def softmax(vector: np.ndarray) -> np.ndarray:
+        raised = np.exp([5.0 * cosine(vector, anchor) for anchor in anchors])
+        return raised / raised.sum()
+
+    def oracle(at: np.ndarray) -> float:
+        pairs = [(softmax(one), softmax(other)) for one, other in zip(teacher, at @ weight.T, strict=True)]
+        return float(np.mean([np.sum(wanted * np.log(wanted / found)) for wanted, found in pairs]))
+
+    embeddings = torch.tensor(rows, dtype=torch.float32, requires_grad=True)
+    given = [] if others is None else [torch.tensor(anchors, dtype=torch.float32)]
+    found = loss(embeddings, torch.tensor(teacher, dtype=torch.float32), *given)
+    found.backward()
+    assert found.item() == pytest.approx(oracle(rows), abs=1e-5)
+    assert embeddings.grad is not None
+    np.testing.assert_allclose(embeddings.grad.numpy(), gradient(oracle, rows), atol=1e-5)
+
+
+def test_who_sounds_like_the_teacher_costs_nothing() -> None:
+    loss = SimilarityDistillation(8, 8)
+    rows = torch.randn(5, 8, generator=torch.Generator().manual_seed(4))
+    assert loss(3 * rows, rows, torch.randn(9, 8)).item() == pytest.approx(0, abs=1e-5)
+    with pytest.raises(ConfigError, match="scale"):
+        SimilarityDistillation(8, 8, scale=0)
+    with pytest.raises(ModelError):
+        loss(rows, rows, torch.randn(9, 7))

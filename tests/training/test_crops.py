@@ -49,7 +49,7 @@ def test_every_crop_is_as_long_as_asked(
     crops = crops_of(manifest, kind, frames=40, fill=fill)
     pieces = data.draw(st.sampled_from([0.0, 0.3]))
     for item in items_of(manifest, Data(pieces=pieces, speeds=(speed,))).items:
-        samples, own, _ = crops.take(item, RANDOM(1))
+        samples, own, *_ = crops.take(item, RANDOM(1))
         assert samples.shape == (crops.length,)
         assert samples.dtype == np.float32
         assert crops.frontend(samples).shape[0] == 40
@@ -109,7 +109,7 @@ def test_crops_stay_in_their_piece(tmp_path_factory: pytest.TempPathFactory, sec
     crops = crops_of(manifest, frames=5, fill="silence", cache=1 << 20)
     for item in items_of(manifest, Data(pieces=pieces)).items:
         for seed in range(4):
-            samples, own, _ = crops.take(item, RANDOM(seed))
+            samples, own, *_ = crops.take(item, RANDOM(seed))
             numbers = np.rint(samples[:own] * 32768)
             assert numbers[0] >= np.floor(item.piece.start * RATE) - 1
             assert numbers[-1] <= np.ceil((item.piece.start + item.piece.seconds) * RATE)
@@ -119,10 +119,10 @@ def test_short_pieces_are_repeated_or_followed_by_silence(tmp_path: Path) -> Non
     manifest = ramp(tmp_path, 0.05)
     (item,) = items_of(manifest, Data(least=0.0)).items
     held = np.arange(800)
-    again, own, _ = crops_of(manifest).take(item, RANDOM(0))
+    again, own, *_ = crops_of(manifest).take(item, RANDOM(0))
     np.testing.assert_array_equal(np.rint(again * 32768), np.arange(len(again)) % 800)
     assert own == len(again) > 1600
-    once, own, _ = crops_of(manifest, fill="silence").take(item, RANDOM(0))
+    once, own, *_ = crops_of(manifest, fill="silence").take(item, RANDOM(0))
     np.testing.assert_array_equal(np.rint(once * 32768), np.pad(held, (0, len(once) - 800)))
     assert own == 800
 
@@ -134,7 +134,7 @@ def test_speed_is_that_of_the_stretch_it_takes(tmp_path: Path, speed: float) -> 
     wanted = round(crops.length * speed)
     piece = Piece(manifest.utterances[0], 0.1, wanted / RATE)
     stretch = Sounds(tmp_path, RATE).read(piece.utterance, 0.1, wanted / RATE)
-    samples, own, _ = crops.take(Item(piece, speed), RANDOM(0))
+    samples, own, *_ = crops.take(Item(piece, speed), RANDOM(0))
     assert own == crops.length
     np.testing.assert_array_equal(samples, np.resize(change_speed(stretch, RATE, speed), crops.length))
 
@@ -158,7 +158,7 @@ def test_augmentation_hears_the_recording_and_not_the_silence_behind_it(tmp_path
 
     (item,) = items_of(manifest, Data(least=0.0)).items
     crops = replace(crops_of(manifest, fill="silence"), augment=louder)
-    samples, own, _ = crops.take(item, RANDOM(0))
+    samples, own, *_ = crops.take(item, RANDOM(0))
     plain, *_ = replace(crops, augment=None).take(item, RANDOM(0))
     assert seen == [own] == [800]
     assert np.ptp(samples[:own] - plain[:own]) < 1e-6
@@ -182,6 +182,6 @@ def test_an_utterance_of_one_sample_can_be_heard(tmp_path: Path, speed: float) -
     manifest = Manifest(tmp_path, (listed("u", "s", seconds=1 / RATE),))
     (item,) = items_of(manifest, Data(speeds=(speed,))).items
     for fill in ("repeat", "silence"):
-        samples, own, _ = crops_of(manifest, fill=fill).take(item, RANDOM(0))
+        samples, own, *_ = crops_of(manifest, fill=fill).take(item, RANDOM(0))
         assert np.isfinite(samples).all()
         assert own >= 1

@@ -4,8 +4,8 @@ Every loss is called as `loss(embeddings, labels)` and gives one float32 number 
 under autocast. Embeddings are raw outputs of a network, shape (N, d); labels are speaker numbers, int64, shape (N,).
 The `layout` of a loss says how a batch must be arranged: "triplets" has 3 B rows (anchors, positives, negatives),
 "pairs" 2 B rows (first sides, second sides), "any" needs no order. "cross-entropy" takes a network's own class scores
-for embeddings; distillation losses take what a teacher says in place of the labels, and two of them what both
-know of each moment in place of embeddings.
+for embeddings; distillation losses take what a teacher says in place of the labels, "similarity-distillation" what it
+says of other clips besides, and two of them what both know of each moment in place of embeddings.
 
 The value is never NaN: embeddings that hold NaN, infinity or absurd lengths are refused, and so are zero vectors
 wherever a direction is needed (every loss on cosines); the losses on Euclidean distances take them as they are.
@@ -42,6 +42,7 @@ LOSSES: dict[str, str] = {
     "angular-prototypical": "samevoice.losses.prototypical:AngularPrototypical",
     "cosine-distillation": "samevoice.losses.distillation:CosineDistillation",
     "mse-distillation": "samevoice.losses.distillation:MseDistillation",
+    "similarity-distillation": "samevoice.losses.distillation:SimilarityDistillation",
     "moment-distillation": "samevoice.losses.distillation:MomentDistillation",
     "statistics-distillation": "samevoice.losses.distillation:StatisticsDistillation",
 }

@@ -2,7 +2,8 @@
 
 Knows: distances to what a teacher says. Does not know: the teacher; its answers come as numbers.
 Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015; Wang et al., "Knowledge Distillation for
-Small Foot-print Deep Speaker Embedding", ICASSP 2019; Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015.
+Small Foot-print Deep Speaker Embedding", ICASSP 2019; Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015;
+Fang et al., "SEED: Self-supervised Distillation for Visual Representation", ICLR 2021.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from samevoice.errors import ModelError
 from samevoice.losses.base import Loss, in_float32
 from samevoice.losses.checks import SHORTEST, checked_embeddings, checked_tensor
-from samevoice.options import checked_size
+from samevoice.options import checked_number, checked_size
 
 
 class _Distillation(Loss):
@@ -97,6 +98,52 @@ class MseDistillation(_Distillation):
         """
         student, targets = self.compared(embeddings, teacher, directed=False)
         return F.mse_loss(student, targets)
+
+
+class SimilarityDistillation(_Distillation):
+    """How the student's similarities to many voices differ from the teacher's: whom it sounds like counts, and who not.
+
+    Both see the same anchors, which are the teacher's embeddings of other recordings; the loss is the Kullback-Leibler
+    divergence of the softmax over the student's cosines from that over the teacher's (Fang et al., equations 1 to 3,
+    with one temperature for both). Mistakes among voices that are alike cost most, which a plain cosine does not see.
+
+    Args:
+        dimension: numbers per embedding of the student.
+        teacher_dimension: numbers per embedding of the teacher; where they differ, a linear projection is learnt.
+        scale: what cosines are multiplied by before the softmax, above 0; the reciprocal of the temperature.
+
+    Raises:
+        ConfigError: a size is not a whole number above 0, or the scale not above 0.
+    """
+
+    def __init__(self, dimension: int, teacher_dimension: int, scale: float = 20.0) -> None:
+        """Keep the scale."""
+        super().__init__(dimension, teacher_dimension)
+        self.scale = checked_number("scale", scale, above=0)
+
+    @in_float32
+    def forward(self, embeddings: Tensor, teacher: Tensor, anchors: Tensor | None = None) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            embeddings: the student's, shape (N, dimension); no row is a zero vector.
+            teacher: the teacher's for the same clips, shape (N, teacher_dimension); no row is a zero vector.
+            anchors: the teacher's for any clips, shape (M, teacher_dimension), no row a zero vector; those of the
+                batch where there are no others.
+
+        Returns:
+            float32, shape (), at least 0; the mean over the batch in nats.
+
+        Raises:
+            ModelError: wrong shape, NaN, or a zero vector.
+        """
+        student, targets = self.compared(embeddings, teacher, directed=True)
+        known = targets
+        if anchors is not None:
+            known = checked_embeddings(anchors.detach(), dimension=self.teacher_dimension, directed=True)
+        places = F.normalize(known.to(student.device), dim=1).T * self.scale
+        found, wanted = (F.log_softmax(F.normalize(one, dim=1) @ places, dim=1) for one in (student, targets))
+        return F.kl_div(found, wanted, reduction="batchmean", log_target=True).clamp_min(0)
 
 
 class _ByMoments(Loss):

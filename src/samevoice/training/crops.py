@@ -37,12 +37,14 @@ class Taken(NamedTuple):
     Args:
         samples: shape (n,).
         own: how many of them are the item's own, the rest being silence.
-        start: where it begins, in seconds of the utterance as it sounds at the item's speed.
+        start: where it begins, in seconds of the utterance as it sounds at the speed of the crop.
+        clean: what is the item's own, before the augmentation, shape (own,).
     """
 
     samples: Samples
     own: int
     start: float
+    clean: Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +82,19 @@ class Crops:
             AudioError: its sound cannot be read.
         """
         length, rate, piece = self.length, self.frontend.spec.rate, item.piece
+        speed = item.speed
+        if self.crop.stretch:
+            speed *= (1 + self.crop.stretch) ** random.uniform(-1, 1)
         held = max(1, round(piece.seconds * rate))  # of a piece of no sample the reader says so
-        wanted = min(held, round(length * item.speed))
+        wanted = min(held, round(length * speed))
         spare = held - wanted
         first = round(piece.start * rate) + int(random.integers(spare + 1))
         samples = self.sounds.read(piece.utterance, first / rate, wanted / rate)
-        if item.speed != 1.0:
-            samples = change_speed(samples, rate, item.speed)
+        if speed != 1.0:
+            samples = change_speed(samples, rate, speed)
         own = min(len(samples), length)
         if own < length and (self.crop.fill == "repeat" or spare):  # with sound to spare it is a sample of rounding
             samples, own = np.resize(samples, length), length
-        if self.augment:
-            samples = self.augment(samples[:own], random)
-        return Taken(np.pad(samples[:own], (0, length - own)), own, first / rate / item.speed)
+        clean = samples[:own]
+        samples = self.augment(clean, random) if self.augment else clean
+        return Taken(np.pad(samples[:own], (0, length - own)), own, first / rate / speed, clean)

@@ -143,6 +143,15 @@ def items_of(manifest: Manifest, data: Data) -> Items:
     return Items(items, UtteranceIndex(np.array([numbers[name] for name in named])), names)
 
 
+def joined(labelled: Items, unlabelled: Items | None) -> Items:
+    """Labelled items, then unlabelled ones, numbered through."""
+    if unlabelled is None:
+        return labelled
+    offset = len(labelled.names)
+    labels = np.concatenate([labelled.index.positions, unlabelled.index.positions + offset])
+    return Items(labelled.items + unlabelled.items, UtteranceIndex(labels), labelled.names + unlabelled.names)
+
+
 def digest_of(manifests: Sequence[Manifest]) -> str:
     """Short name of exactly these utterances, wherever they lie."""
     found = hashlib.sha256()

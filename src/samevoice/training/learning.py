@@ -173,18 +173,33 @@ class Learning:
                 with self.accelerator.autocast():
                     answers[scores] = self._finite(self.trainee(features, lengths, scores=scores))
             if moments is not None and objective.by_moments:
-                starts = gathered(torch.from_numpy(batch.starts).to(device))
-                hints, heard = self.lesson.moments(rows, starts, moments.shape[2])
+                hints, heard = self._hints(batch, rows, moments.shape[2])
                 value = loss(moments, hints, heard) if heard.any() else 0.0 * moments.sum()
             elif objective.distils:
-                targets, known = self.lesson.targets(rows)
+                targets, known = self._targets(batch, rows)
+                found, wanted = answers[scores][known], targets[known]
+                others = [self.lesson.anchors(device)] if objective.by_similarity else []
                 # Of a batch that the teacher is silent about there is nothing to learn: gradients of zero.
-                value = loss(answers[scores][known], targets[known]) if known.any() else 0.0 * answers[scores].sum()
+                value = loss(found, wanted, *others) if known.any() else 0.0 * answers[scores].sum()
             else:
                 value = loss(answers[scores][:count], labels)
             parts[objective.loss] = value
             total = total + objective.weight * value
         return total, parts
+
+    def _targets(self, batch: Batch, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """What the teacher says of the crops of all processes, or else of their items; and of which of them."""
+        if batch.answers is None:
+            return self.lesson.targets(rows)
+        told = gathered(torch.from_numpy(batch.answers).to(rows.device))
+        return told, told.any(dim=1)
+
+    def _hints(self, batch: Batch, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """And what it knows of their moments."""
+        if batch.moments is None:
+            return self.lesson.moments(rows, gathered(torch.from_numpy(batch.starts).to(rows.device)), count)
+        told = gathered(torch.from_numpy(batch.moments).to(rows.device))
+        return told, torch.ones(len(told), told.shape[2], dtype=torch.bool, device=told.device)
 
     def _finite(self, found: Tensor) -> Tensor:
         """What the network answers in all processes, and then looked at: all of them stop, or none."""

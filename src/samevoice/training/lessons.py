@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 Embed = Callable[[Batch], NDArray[np.float32]]
 
+ANCHORS = 1 << 14  # as many similarities as a step can afford
 CANDIDATES = 1 << 40  # numbers of their batches begin here, so that they share no random numbers with the others
 
 
@@ -80,6 +81,7 @@ class Lesson:
         self.positions = labelled.index.positions
         self.teacher = None if teacher is None else torch.from_numpy(teacher)
         self._moments = moments
+        self._anchors: torch.Tensor | None = None
         self._stream = [zlib.crc32(name.encode()), seed]
         self._others = np.arange(len(labelled), len(items))
         if teacher is not None:
@@ -128,6 +130,16 @@ class Lesson:
             raise ConfigError(f"stage {self.name!r} has no teacher")
         found = self.teacher[rows.cpu()].to(rows.device)
         return found, found.any(dim=1)
+
+    def anchors(self, device: torch.device) -> torch.Tensor:
+        """What the teacher says of items all over the data, evenly chosen, at most `ANCHORS`: shape (M, d)."""
+        if self.teacher is None:
+            raise ConfigError(f"stage {self.name!r} has no teacher")
+        if self._anchors is None:
+            answered = self.teacher[self.teacher.any(dim=1)]
+            chosen = np.linspace(0, len(answered) - 1, min(len(answered), ANCHORS)).round().astype(np.int64)
+            self._anchors = answered[torch.from_numpy(chosen)].to(device)
+        return self._anchors
 
     def moments(self, rows: torch.Tensor, starts: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """What the teacher knows of crops of items, moment by moment.

@@ -26,6 +26,8 @@ from samevoice.training.items import Items
 AHEAD = 4  # batches, or as many as there are threads
 MOST_BAD = 0.2  # of all utterances; beyond it something is wrong with the corpus, not with a file
 
+Teach = Callable[[Samples], tuple[NDArray[np.float32], NDArray[np.float32]]]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
@@ -36,12 +38,16 @@ class Batch:
         lengths: samples of each crop that are its own, shape (B,).
         rows: item number of each, shape (B,).
         starts: seconds from the beginning of the utterance, as it sounds at the item's speed, shape (B,).
+        answers: what a teacher says of each crop, if one hears them, (B, d), zeros where it has no answer; else None.
+        moments: and what it knows of each moment of it, (B, channels, t).
     """
 
     sound: NDArray[np.float32]
     lengths: NDArray[np.int64]
     rows: Rows
     starts: NDArray[np.float64]
+    answers: NDArray[np.float32] | None = None
+    moments: NDArray[np.float32] | None = None
 
 
 class Loader:
@@ -54,6 +60,8 @@ class Loader:
         key: numbers that tell this loader's random numbers from those of any other.
         workers: threads.
         share: (which, of how many): the contiguous part of every batch that this process loads.
+        teach: what a teacher says of a crop as it is before the augmentation, and what it knows of its moments;
+            called by the loading threads. None without.
 
     Attributes:
         any_speaker: whether another speaker may take the place of one who cannot be heard at all; only where rows
@@ -70,6 +78,7 @@ class Loader:
         key: Sequence[int] = (0,),
         workers: int = 1,
         share: tuple[int, int] = (0, 1),
+        teach: Teach | None = None,
     ) -> None:
         self.any_speaker = False
         self.bad: dict[int, str] = {}
@@ -79,6 +88,7 @@ class Loader:
         self._share = share
         self._ahead = max(AHEAD, workers)
         self._items, self._crops, self._prepare, self._key = items, crops, prepare, tuple(key)
+        self._teach = teach
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="samevoice-loader")
 
     def stream(self, rows: Iterator[tuple[int, Rows]]) -> Iterator[Batch]:
@@ -113,7 +123,7 @@ class Loader:
             ConfigError: the rows cannot be dealt out evenly.
             DataError: nothing can take the place of a recording that cannot be read, or too many cannot.
         """
-        sounds, lengths, used, starts = [], [], [], []
+        sounds, lengths, used, starts, taught = [], [], [], [], []
         which, count = self._share
         if len(rows) % count:
             raise ConfigError(
@@ -129,7 +139,10 @@ class Loader:
             lengths.append(taken.own)
             used.append(item)
             starts.append(taken.start)
-        return Batch(np.stack(sounds), np.array(lengths), np.array(used), np.array(starts))
+            if self._teach:
+                taught.append(self._teach(taken.clean))
+        answers, moments = (np.stack(one) for one in zip(*taught, strict=True)) if taught else (None, None)
+        return Batch(np.stack(sounds), np.array(lengths), np.array(used), np.array(starts), answers, moments)
 
     def close(self) -> None:
         """Let the threads go."""

@@ -11,14 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from samevoice.effects.speed import FASTEST, SLOWEST
 from samevoice.errors import ConfigError
 from samevoice.options import checked_number, checked_size
 
 OPTIMISERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "linear", "cosine", "plateau")
 FILLINGS = ("repeat", "silence")
+HEARD = ("utterances", "crops")
 MAX_STEPS = 100_000_000
 MAX_SEED = 2**32 - 1  # stages make their own seeds of it
+MAX_STRETCH = 0.3
 LEAST_PIECE = 0.1  # seconds
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # models and checkpoints are called so
 
@@ -56,7 +59,7 @@ class Data:
         checked_number("data.least", self.least, high=3600)
         checked_number("data.valid", self.valid, above=0, high=0.5)
         for speed in self.speeds:
-            checked_number("data.speeds", speed, low=0.5, high=2)
+            checked_number("data.speeds", speed, low=SLOWEST, high=FASTEST)
         if not self.speeds or len(set(self.speeds)) != len(self.speeds):
             raise ConfigError(f"data.speeds must name at least one speed, each once, got {list(self.speeds)}")
 
@@ -68,14 +71,18 @@ class Crop:
     Args:
         frames: its length in frames of the front end.
         fill: what follows a shorter piece: "repeat" it from its start, or "silence".
+        stretch: each crop is played faster or slower than its item by a share of up to so much, 0 to 0.3, drawn anew;
+            a voice becomes many, of which nobody is heard twice.
     """
 
     frames: int = 160
     fill: str = "repeat"
+    stretch: float = 0.0
 
     def __post_init__(self) -> None:
         checked_size("crop.frames", self.frames, 1, 60_000)
         _one_of("crop.fill", self.fill, FILLINGS)
+        checked_number("crop.stretch", self.stretch, high=MAX_STRETCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,11 @@ class Objective:
     def by_moments(self) -> bool:
         """Whether it compares moment by moment."""
         return self.loss in ("moment-distillation", "statistics-distillation")
+
+    @property
+    def by_similarity(self) -> bool:
+        """Whether it looks at the teacher's answers for other clips too."""
+        return self.loss == "similarity-distillation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +260,9 @@ class Recipe:
         augment: see `samevoice.training.augment`.
         mask: SpecAugment on the features; see there too.
         teacher: model that distillation learns from.
+        teacher_hears: "utterances", once, before the training, whose answers are kept; or the "crops" of every step
+            as they are before the augmentation, which costs its time in every step (Beyer et al., "Knowledge
+            Distillation: A Good Teacher Is Patient and Consistent", CVPR 2022).
         validation: how unseen speakers are compared.
         seed: of everything random, 0 to 2**32 - 1.
     """
@@ -263,6 +278,7 @@ class Recipe:
     augment: Mapping[str, Any] = field(default_factory=dict)
     mask: Mapping[str, Any] = field(default_factory=dict)
     teacher: str = "campplus"
+    teacher_hears: str = "utterances"
     validation: Validation = Validation()
     seed: int = 0
 
@@ -272,6 +288,16 @@ class Recipe:
             raise ConfigError(f"recipe {self.name!r} has no stage; add [stage.NAME]")
         if self.network.inherit and not self.distils:
             raise ConfigError("network.inherit takes from a teacher, but no stage has one; add a distillation loss")
+        _one_of("teacher_hears", self.teacher_hears, HEARD)
+        if self.crop.stretch and self.distils and self.teacher_hears != "crops":
+            raise ConfigError('crop.stretch makes voices that the teacher has not heard; add teacher_hears = "crops"')
+        if self.teacher_hears == "crops" and self.crop.fill != "repeat":
+            raise ConfigError('a teacher that hears crops needs full ones: crop.fill = "repeat"')
+        low, high = min(self.data.speeds) / (1 + self.crop.stretch), max(self.data.speeds) * (1 + self.crop.stretch)
+        if low < SLOWEST or high > FASTEST:
+            raise ConfigError(
+                f"data.speeds and crop.stretch give speeds of {low:.2f} to {high:.2f}; keep them within 0.5 to 2"
+            )
         for name in (self.name, *self.stage):
             if not _FILE_NAME.fullmatch(name):
                 raise ConfigError(f"recipe and stages become file names: use A-Z, a-z, 0-9, - and _ in {name!r}")

@@ -40,9 +40,8 @@ from samevoice.training.augment.options import augment_options
 from samevoice.training.augment.spec import SpecAugment
 from samevoice.training.checkpoint import resume
 from samevoice.training.crops import Crops
-from samevoice.training.index import UtteranceIndex
 from samevoice.training.inheriting import inherit
-from samevoice.training.items import Items, Parts, digest_of, items_of, parts
+from samevoice.training.items import Items, Parts, digest_of, items_of, joined, parts
 from samevoice.training.journal import prepare_folder
 from samevoice.training.lessons import Lesson
 from samevoice.training.loading import Loader
@@ -53,6 +52,7 @@ from samevoice.training.teaching import teacher_answers
 from samevoice.training.trained import best_weights, built
 from samevoice.training.trainee import Trainee
 from samevoice.training.trainer import SAVE_SECONDS, Moment, Trainer
+from samevoice.training.tutor import Tutor
 from samevoice.training.validation import Outcome, Validator
 
 logger = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ class Run:
         start = None if sources.start is None else sources.start / "checkpoints"
         taken = parts(sources.corpus, recipe.data, recipe.seed, seconds=recipe.validation.seconds, valid=sources.valid)
         labelled = items_of(taken.train, recipe.data)
-        pool = _joined(labelled, items_of(taken.unlabelled, recipe.data) if len(taken.unlabelled) else None)
+        pool = joined(labelled, items_of(taken.unlabelled, recipe.data) if len(taken.unlabelled) else None)
         torch.manual_seed(recipe.seed)
         options = self._network_options(len(labelled.names))
         network = built(recipe.network.name, options)
@@ -197,7 +197,10 @@ class Run:
         heard = sounds if sources.valid is None else Sounds(sources.valid.root, rate, cache_bytes=0)
         validator = Validator(taken.valid, heard, trainee, recipe.validation)
         self._tell_sides(taken, labelled)
-        model = load_model(recipe.teacher, detector=everything) if recipe.distils else None
+        aside = recipe.teacher_hears == "crops"  # in the loading threads, beside the network
+        model = (
+            load_model(recipe.teacher, detector=everything, threads=1 if aside else None) if recipe.distils else None
+        )
         terms = inherited_licences(sources.start, (recipe.teacher, model.card.licences.weights) if model else None)
         terms |= {one.licence or "unknown" for one in (*taken.train, *taken.unlabelled)}
         licences = tuple(sorted(terms))
@@ -207,13 +210,16 @@ class Run:
                 self.out, self.table, about, data, taken, self.accelerator, identity=identity, licences=licences
             )
         teacher, moments = self._taught(model, pool, data) if model else (None, None)
+        tutor = Tutor(model, rate, by_moments=recipe.by_moments) if model and aside else None
         crops = Crops(sounds, trainee.frontend, recipe.crop, self._augmenter(rate))
         share = self.accelerator.process_index, self.accelerator.num_processes
 
         def lesson(name: str) -> Lesson:
             place = list(recipe.stage).index(name)
             key = (recipe.seed, place)
-            loader = Loader(pool, crops, prepare=trainee.prepare, key=key, workers=self.workers, share=share)
+            loader = Loader(
+                pool, crops, prepare=trainee.prepare, key=key, workers=self.workers, share=share, teach=tutor
+            )
             stage = recipe.stage[name]
             return Lesson(name, stage, pool, labelled, trainee, teacher, loader, recipe.seed, moments)
 
@@ -277,7 +283,8 @@ class Run:
 
         def answers() -> tuple[NDArray[np.float32], Moments | None]:
             path = self.out / "teacher.npz"
-            asked = partial(teacher_moments if self.recipe.by_moments else teacher_answers, identity=data)
+            before = self.recipe.by_moments and self.recipe.teacher_hears == "utterances"
+            asked = partial(teacher_moments if before else teacher_answers, identity=data)
             found = asked(pool.items, teacher, sounds, path, tell=self.watcher.teach)
             return found if isinstance(found, tuple) else (found, None)
 
@@ -290,12 +297,3 @@ class Run:
         if silent := int((~found[0].any(axis=1)).sum()):
             self.watcher.say(f"the teacher has no answer for {silent} of {len(found[0])} items: too little speech")
         return found
-
-
-def _joined(labelled: Items, unlabelled: Items | None) -> Items:
-    """Labelled items, then unlabelled ones, numbered through."""
-    if unlabelled is None:
-        return labelled
-    offset = len(labelled.names)
-    labels = np.concatenate([labelled.index.positions, unlabelled.index.positions + offset])
-    return Items(labelled.items + unlabelled.items, UtteranceIndex(labels), labelled.names + unlabelled.names)

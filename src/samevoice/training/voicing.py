@@ -4,7 +4,7 @@
 
 The folder holds `manifest.tsv` with the columns source, split and path at least: rows of source "noise" are sounds
 without a voice, those of "rir" are responses of rooms, and the named sources are speech. The split "dev" and every
-tenth file of the others are kept away for measuring (`kept_away`). On one idle core it takes some five minutes.
+tenth file of the others are kept away for measuring (`kept_away`). On one idle core it takes some ten minutes.
 
 Knows: the data folder, the loop, the file. Does not know: how scenes are made (`voicescenes`).
 Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015.
@@ -47,7 +47,7 @@ SOURCES = ("librispeech", "wakewords", "intents")
 NOISE, ROOMS, KEPT_SPLIT = "noise", "rir", "dev"
 LISTED = "manifest.tsv"
 BATCH = 32  # scenes of 6 s
-STEPS = 420
+STEPS = 1_000
 LEARNING_RATE = 4e-3
 DECAY = 1e-2
 OPSET = 17
