@@ -7,7 +7,7 @@
 # Everything is fetched while it is built; the finished image needs no network, no root and no writable root.
 
 FROM python:3.11-slim AS build
-COPY pyproject.toml README.md LICENSE /source/
+COPY pyproject.toml README.md LICENSE NOTICE /source/
 COPY src /source/src
 RUN python -m venv /opt/samevoice
 RUN /opt/samevoice/bin/pip install --no-cache-dir "/source[serve,media,scale]"

@@ -10,8 +10,12 @@ TESTERS ?= 2
 # What `make bench` passes on, such as: --data DIR --resemblyzer PYTHON --senko PYTHON --quick
 BENCH ?=
 BIN := $(VENV)/bin
+# Tools of a release, at fixed versions, in an environment of their own.
+RELEASE_VENV ?= $(VENV)-release
+# What `make release-check` passes on, such as: --only alone, --models DIR
+CHECK ?=
 
-.PHONY: demo test lint types screenshots bench clean
+.PHONY: demo test lint types screenshots bench release release-check clean
 
 demo: $(VENV)/.core
 	$(BIN)/samevoice models pull
@@ -51,5 +55,18 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.suite $(BENCH) --out benchmarks/results/suite.json
 	$(BIN)/python -m benchmarks.suite_page benchmarks/results/suite.json -o docs/benchmarks.md
 
+release: $(RELEASE_VENV)/.ready
+	rm -rf dist
+	$(RELEASE_VENV)/bin/python -m releasing.building
+	$(RELEASE_VENV)/bin/python -m releasing.inventory dist/*.whl
+
+release-check: $(RELEASE_VENV)/.ready
+	$(RELEASE_VENV)/bin/python -m releasing.checking $(CHECK) dist/*.whl
+
+$(RELEASE_VENV)/.ready: releasing/requirements.txt
+	$(PYTHON) -m venv $(RELEASE_VENV)
+	$(RELEASE_VENV)/bin/python -m pip install --quiet --requirement releasing/requirements.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(RELEASE_VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

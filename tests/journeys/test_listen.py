@@ -192,8 +192,10 @@ def test_what_cannot_be_is_said_in_a_sentence(
     assert done.stderr.count("\n") == 1
 
 
-def test_a_microphone_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_microphone_needs_its_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Which is said before anybody is sent for models."""
     monkeypatch.setitem(sys.modules, "sounddevice", None)
+    monkeypatch.setenv("SAMEVOICE_CACHE", str(tmp_path))
     done = samevoice("listen")
     assert done.returncode == 2
     assert "pip install 'samevoice[mic]'" in done.stderr

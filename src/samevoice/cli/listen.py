@@ -93,8 +93,8 @@ def listen(
         known = None
         if people or gallery is not None:
             known = stack.enter_context(sv.Gallery(gallery, model=model, threads=threads, create=False))
-        diarizer = load_diarizer(known.model if known else model or MODEL, threads)
         feed = _feed(source, device, rate, channels, speed=speed, idle=idle, followed=followed)
+        diarizer = load_diarizer(known.model if known else model or MODEL, threads)
         session = Session(feed, diarizer, gallery=known, fpir=fpir, telling=telling)
         stack.enter_context(_stopping(session.stop))
         if not json:
