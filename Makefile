@@ -11,7 +11,7 @@ TESTERS ?= 2
 BENCH ?=
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types screenshots bench clean
+.PHONY: demo test lint types docs screenshots bench clean
 
 demo: $(VENV)/.core
 	$(BIN)/samevoice models pull
@@ -36,14 +36,25 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
+$(VENV)/.docs: $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
 $(VENV)/.dev: $(VENV)/.core
 	$(BIN)/python -m pip install --quiet $(TORCH)
 	$(BIN)/python -m pip install --quiet --editable '.[dev,train]'
 	touch $@
 
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)/.docs
+	$(BIN)/python -m mkdocs build --quiet --strict
+	$(BIN)/python -m tools.docs.check site
+
 screenshots: $(VENV)/.dev
 	PYTHONPATH=tests/service $(BIN)/python tests/web/screenshots.py docs/screenshots
 	PYTHONPATH=tests/service $(BIN)/python tests/web/screenshots_meeting.py docs/screenshots
+	$(BIN)/samevoice models pull
+	$(BIN)/python -m tools.docs.pictures docs/screenshots
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet faiss-cpu usearch
@@ -52,4 +63,4 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.suite_page benchmarks/results/suite.json -o docs/benchmarks.md
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist site

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from samevoice.errors import DataError
 
+__all__ = ["Manifest", "Utterance"]
+
 
 @dataclass(frozen=True, slots=True)
 class Utterance:

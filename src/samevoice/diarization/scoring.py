@@ -24,6 +24,8 @@ from samevoice.diarization.sweep import Clock, Voices, common_speech, crowds
 from samevoice.diarization.turns import Diarization
 from samevoice.speech.timeline import Seconds, Segment, Timeline
 
+__all__ = ["DiarizationScore", "score", "total"]
+
 TIE = 1e-8  # seconds: what decides between pairings of equal speech is the Jaccard index
 
 

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from samevoice.evaluation.curves import Array, Curve, RankedScores
 from samevoice.evaluation.trials import Trials
 
+__all__ = ["Difference", "Interval", "Statistic", "bounds_of", "by_speaker", "compare_systems", "speaker_draws"]
+
 Statistic = Callable[[Curve], float]
 DRAWS = 1000
 TAILS = (0.025, 0.975)

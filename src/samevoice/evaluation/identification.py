@@ -23,6 +23,8 @@ from samevoice.evaluation.bootstrap import DRAWS, Interval, bounds_of
 from samevoice.evaluation.curves import Array, Curve, RankedScores
 from samevoice.evaluation.trials import Indices
 
+__all__ = ["Searches", "by_probe_speaker", "search"]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Searches:

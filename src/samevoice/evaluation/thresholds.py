@@ -22,6 +22,19 @@ from samevoice.options import checked_number
 from samevoice.scoring.bounds import DRAWS, bounded_thresholds, count_pairs, pairs_needed
 from samevoice.scoring.decision import DEFAULT_FAR
 
+__all__ = [
+    "Rule",
+    "Threshold",
+    "eer_threshold",
+    "far_threshold",
+    "far_threshold_bounded",
+    "fit",
+    "fixed",
+    "mean_plus_three_sigma",
+    "median_rule",
+    "min_dcf_threshold",
+]
+
 MEDIAN_SHARE = 0.2  # of the way from the median of the same to that of different speakers
 SIGMAS = 3.0
 MAX_FAR = 0.5

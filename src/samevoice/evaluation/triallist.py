@@ -26,6 +26,8 @@ from samevoice.errors import DataError
 from samevoice.evaluation.trials import Indices, Trials
 from samevoice.files import write_atomically
 
+__all__ = ["Form", "ListedTrial", "TrialList", "read_trials", "speaker_of", "write_trials"]
+
 FIRST = {"1": True, "0": False}
 LAST = {"target": True, "nontarget": False, "non-target": False, "imp": False, **FIRST}
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["SessionCounts", "Trials", "all_pairs", "count_sessions", "one_and_many"]
+
 Indices = NDArray[np.intp]
 
 

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from samevoice.audio.waveform import MAX_RATE, MIN_RATE, Samples, Waveform, as_float, check_samples
 from samevoice.errors import AudioError, ModelError
 
+__all__ = ["Frontend", "FrontendSpec", "build_frontend"]
+
 Features = NDArray[np.float32]
 
 MAX_BANDS = 1024  # more than any recipe has use for

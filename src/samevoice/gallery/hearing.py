@@ -38,6 +38,8 @@ from samevoice.scoring.cosine import cosine
 from samevoice.scoring.decision import DEFAULT_PRIOR
 from samevoice.verification import calibration_of
 
+__all__ = ["Remembered", "Voice"]
+
 ATTEMPTS = 100  # to write what was decided before somebody else changes the people
 
 

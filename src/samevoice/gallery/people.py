@@ -24,6 +24,8 @@ from samevoice.gallery.remembering import forget as forget_recording
 from samevoice.gallery.store import Store
 from samevoice.gallery.voiceprints import Person, checked_note
 
+__all__ = ["People"]
+
 Result = TypeVar("Result")
 
 _caller: ContextVar[str | None] = ContextVar("caller", default=None)

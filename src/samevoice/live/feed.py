@@ -19,6 +19,8 @@ from samevoice.audio.waveform import Samples
 from samevoice.errors import AudioError, ConfigError
 from samevoice.live.pcm import Decoder, Encoding
 
+__all__ = ["Feed", "Note", "Stream", "pcm", "replay", "standard_input"]
+
 PACED_SECONDS = 0.1  # of a block that is replayed in its own time
 
 

@@ -42,6 +42,8 @@ from samevoice.speech.vad import RATE, Hysteresis, SileroVad, everything
 if TYPE_CHECKING:
     from samevoice.gallery.gallery import Gallery
 
+__all__ = ["Session"]
+
 BEHIND: Seconds = 2.0  # that are worth telling; then twice as many
 
 

@@ -23,6 +23,8 @@ from samevoice.models.embedding import NORM_TOLERANCE
 from samevoice.scoring.arrays import damaged, read_arrays, write_arrays
 from samevoice.scoring.calibration import Array
 
+__all__ = ["Cohort", "Statistics", "as_norm", "statistics"]
+
 Vectors = NDArray[np.float32]
 
 MIN_SD = 1e-3  # cosines to a real cohort spread 0.03 or more; less means that it repeats one recording
@@ -32,7 +34,7 @@ BLOCK_SCORES = 1 << 22  # cosines held at a time: 16 MB
 class Statistics(NamedTuple):
     """How each row scores against the part of a cohort most similar to it.
 
-    Args:
+    Attributes:
         means: mean score, shape (n,).
         sds: standard deviation, at least `MIN_SD`, shape (n,).
     """

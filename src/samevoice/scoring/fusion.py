@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from samevoice.scoring.calibration import Array, logistic_regression
 
+__all__ = ["Fusion"]
+
 
 @dataclass(frozen=True, slots=True)
 class Fusion:

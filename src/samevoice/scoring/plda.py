@@ -26,6 +26,8 @@ from samevoice.options import checked_number, checked_size
 from samevoice.scoring.arrays import damaged, read_arrays, write_arrays
 from samevoice.scoring.calibration import Array
 
+__all__ = ["Plda", "fit_plda"]
+
 Vectors = NDArray[np.floating[Any]]
 
 SINGULAR = 1e-10  # of the mean variance of all recordings; a direction with less has none

@@ -33,6 +33,8 @@ from samevoice.errors import ModelError
 from samevoice.scoring.calibration import MAX_LLR, Array, logistic_regression
 from samevoice.scoring.fusion import even_importance
 
+__all__ = ["QualityCalibration", "measures"]
+
 Method = Literal["logistic", "gaussian"]
 Number = TypeVar("Number", int, float)
 Known = ArrayLike | Sequence[float | None]

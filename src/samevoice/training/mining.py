@@ -30,6 +30,8 @@ from samevoice.training.index import Rows, UtteranceIndex
 from samevoice.training.pk import PkSampler
 from samevoice.training.sampler import Sampler, State, fits
 
+__all__ = ["MinedTripletSampler", "hardest_triplets"]
+
 
 class MinedTripletSampler(Sampler):
     """Batches of 3 B rows (anchors, positives, negatives) in which positives and negatives are hard.
