@@ -47,7 +47,7 @@ def _section(card: ModelCard) -> str:
         "calibration": _calibration(card.calibration),
     }
     table = "\n".join(f"| {key} | {value.replace('|', chr(92) + '|')} |" for key, value in rows.items())
-    return f"## {card.name}\n\n{card.summary}\n\n| | |\n|---|---|\n{table}\n"
+    return f"## {card.name}\n\n{card.summary}\n\n| of the card | |\n|---|---|\n{table}\n"
 
 
 def _frontend(card: ModelCard) -> str:

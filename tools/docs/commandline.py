@@ -79,7 +79,7 @@ def _table(command: Any, words: str, title: str) -> str:
     records = [record for one in command.params if (record := one.get_help_record(context)) is not None]
     if not records:
         return ""
-    rows = "\n".join(f"| `{_cell(spelt)}` | {_cell(_marked(said))} |" for spelt, said in records)
+    rows = "\n".join(f"| `{spelt}` | {_cell(_marked(said))} |" for spelt, said in records)
     return f"| {title} | |\n|---|---|\n{rows}"
 
 

@@ -1,6 +1,6 @@
-"""Files of the project and the pages that they are: links are written for a code host and led on to the site.
+"""Files of the project and the pages that they are: written for a code host, and led on to the site.
 
-Knows: which files outside `docs/` are shown, and where. Does not know: mkdocs.
+Knows: which files outside `docs/` are shown, and where; how the site's Markdown differs. Does not know: mkdocs.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ SHOWN = {
 
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
 _FENCE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
+_ROW = re.compile(r"^\|.*$", re.MULTILINE)
+_CODE = re.compile(r"`[^`\n]+`")
 _OUTSIDE = re.compile(r"[a-z][a-z0-9+.-]*:|#|/", re.IGNORECASE)
 
 
@@ -33,7 +35,7 @@ def shown() -> dict[str, str]:
 
 
 def led(markdown: str, source: str, page: str) -> str:
-    """The text of a file with its relative links led to pages of the site.
+    """The text of a file as the site's Markdown, with its relative links led to pages.
 
     A link to a file that is no page, such as a source file, keeps its words and is a link no more: the site stands
     alone. A link to nothing stays as it is, so that the strict build names it.
@@ -45,8 +47,13 @@ def led(markdown: str, source: str, page: str) -> str:
     """
     return "".join(
         part if number % 2 else _LINK.sub(_leader(source, page), part)
-        for number, part in enumerate(_FENCE.split(_joined(markdown)))
+        for number, part in enumerate(_FENCE.split(_plain_bars(_joined(markdown))))
     )
+
+
+def _plain_bars(markdown: str) -> str:
+    """Tables whose code holds bars as they are: a code host needs a backslash before them, the site would show it."""
+    return _ROW.sub(lambda row: _CODE.sub(lambda code: code.group().replace("\\|", "|"), row.group()), markdown)
 
 
 def _joined(markdown: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import samevoice
 
 FOLDER = "reference/python"
+MODULES = "reference/modules"
 INDEX = f"{FOLDER}/index.md"
 SOURCE = Path(__file__).parents[2] / "src" / "samevoice"
 
@@ -64,7 +65,7 @@ def pages() -> dict[str, str]:
     return (
         {INDEX: _index()}
         | {f"{FOLDER}/{topic}.md": _topic(*about) for topic, about in TOPICS.items()}
-        | {f"{FOLDER}/{_stem(module)}.md": _module(module) for module in samevoice.PUBLIC_MODULES}
+        | {_page(module): _module(module) for module in samevoice.PUBLIC_MODULES}
     )
 
 
@@ -75,7 +76,7 @@ def anchors() -> Iterator[tuple[str, str]]:
             yield f"samevoice.{name}", f"{FOLDER}/{topic}.md"
     for module in samevoice.PUBLIC_MODULES:
         for name in exported(module):
-            yield f"samevoice.{module}.{name}", f"{FOLDER}/{_stem(module)}.md"
+            yield f"samevoice.{module}.{name}", _page(module)
 
 
 def exported(module: str) -> tuple[str, ...]:
@@ -100,7 +101,7 @@ def _index() -> str:
         for topic, (title, names) in TOPICS.items()
     ]
     modules = [
-        f"| [`samevoice.{module}`]({_stem(module)}.md) | {_first_line(module)} |" for module in samevoice.PUBLIC_MODULES
+        f"| [`samevoice.{module}`](../modules/{module}.md) | {_first_line(module)} |" for module in samevoice.PUBLIC_MODULES
     ]
     return "\n".join(
         [
@@ -140,6 +141,6 @@ def _tree(module: str) -> ast.Module:
     return ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8"))
 
 
-def _stem(module: str) -> str:
-    """The name of a module's page."""
-    return f"samevoice.{module}"
+def _page(module: str) -> str:
+    """The path of a module's page."""
+    return f"{MODULES}/{module}.md"

@@ -81,7 +81,7 @@ def info(
 @app.command("pull")
 def pull(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Models; the default set if none.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Models; the default set if none.")
     ] = None,
     origin: Annotated[
         str | None,
