@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
+NAMES = ("explained.png", "slices.png", "scores.png", "det.png", "diarized.png")
 SAMPLES = Path("samples")  # from the root, so that no picture shows where the project lies
 PEOPLE = {
     "one": ("sample_1a.mp3", "sample_1b.mp3"),

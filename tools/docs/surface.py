@@ -101,7 +101,8 @@ def _index() -> str:
         for topic, (title, names) in TOPICS.items()
     ]
     modules = [
-        f"| [`samevoice.{module}`](../modules/{module}.md) | {_first_line(module)} |" for module in samevoice.PUBLIC_MODULES
+        f"| [`samevoice.{module}`](../modules/{module}.md) | {_first_line(module)} |"
+        for module in samevoice.PUBLIC_MODULES
     ]
     return "\n".join(
         [

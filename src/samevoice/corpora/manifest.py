@@ -95,7 +95,11 @@ class Manifest:
         return sum(one.seconds for one in self.utterances)
 
     def only(self, utterances: Iterable[Utterance]) -> Manifest:
-        """The same corpus with some of its utterances."""
+        """The same corpus with some of its utterances.
+
+        Args:
+            utterances: those to keep, in their new order.
+        """
         return Manifest(self.root, tuple(utterances))
 
 

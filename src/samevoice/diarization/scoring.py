@@ -96,7 +96,11 @@ class DiarizationScore:
         return self.jaccard / self.scored_speakers if self.scored_speakers else float(self.false_alarm > 0)
 
     def rate(self, seconds: Seconds) -> float:
-        """Seconds as a share of the reference speech, 0 or 1 where there is none."""
+        """Seconds as a share of the reference speech, 0 or 1 where there is none.
+
+        Args:
+            seconds: of some kind of error.
+        """
         return seconds / self.reference if self.reference else float(seconds > 0)
 
 
@@ -156,6 +160,9 @@ def score(
 
 def total(scores: Iterable[DiarizationScore]) -> DiarizationScore:
     """All scores together, as if the recordings were one with speakers of their own.
+
+    Args:
+        scores: of one rule, at least one.
 
     Raises:
         ValueError: there are none, or they have different rules.

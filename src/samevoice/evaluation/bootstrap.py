@@ -183,6 +183,10 @@ def _ranked(trials: Trials) -> RankedScores:
 
 
 def bounds_of(values: Array) -> tuple[float, float]:
-    """Of the percentile interval."""
+    """Of the percentile interval.
+
+    Args:
+        values: of the draws, shape (k,).
+    """
     low, high = np.quantile(values, TAILS)
     return float(low), float(high)

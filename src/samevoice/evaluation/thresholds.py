@@ -68,6 +68,9 @@ class Threshold:
 def fixed(value: float) -> Threshold:
     """A threshold that somebody chose.
 
+    Args:
+        value: a cosine, in [-1, 1].
+
     Raises:
         ConfigError: it is no cosine.
     """

@@ -114,6 +114,9 @@ def speaker_of(trials: TrialList) -> Indices:
 
     A list has no names of speakers. One whom it splits into recordings that no target trial joins counts as several.
 
+    Args:
+        trials: with the truth known.
+
     Returns:
         For each recording the lowest index among those of its speaker, shape (recordings,).
 
@@ -139,6 +142,9 @@ def speaker_of(trials: TrialList) -> Indices:
 
 def read_trials(path: Path) -> TrialList:
     """Read a list in either form; the lines decide which it is.
+
+    Args:
+        path: of the list.
 
     Raises:
         DataError: the file cannot be read, is not UTF-8 or lists nothing; a line has not three fields or no label;

@@ -59,7 +59,11 @@ class Frontend(Protocol):
     lead: int = 0
 
     def count(self, samples: int) -> int:
-        """Frames of a complete recording of so many samples: those that lie inside, unless a recipe pads its end."""
+        """Frames of a complete recording of so many samples: those that lie inside, unless a recipe pads its end.
+
+        Args:
+            samples: at the recipe's rate.
+        """
         return max(0, 1 + (samples - self.width) // self.hop)
 
     def frames(self, samples: Samples, /, count: int | None = None) -> Features:
@@ -75,7 +79,11 @@ class Frontend(Protocol):
         """
 
     def normalise(self, features: Features, /) -> Features:
-        """Whatever the recipe does over a stretch of frames as a whole, shape unchanged."""
+        """Whatever the recipe does over a stretch of frames as a whole, shape unchanged.
+
+        Args:
+            features: float32 (frames, bands).
+        """
 
     def __call__(self, sound: NDArray[np.generic] | Waveform, /) -> Features:
         """The whole recipe on one complete stretch of sound.
@@ -126,6 +134,9 @@ class Frontend(Protocol):
 
 def build_frontend(spec: FrontendSpec) -> Frontend:
     """The front end that a spec describes.
+
+    Args:
+        spec: kind, rate, bands and options.
 
     Raises:
         ModelError: the kind is unknown, or cannot do the rate, the bands or an option of the spec.

@@ -41,6 +41,9 @@ KINDS: dict[str, Kind] = {
 def kind_of(name: str) -> Kind:
     """A kind by its name.
 
+    Args:
+        name: a key of `KINDS`.
+
     Raises:
         ModelError: there is no such kind.
     """

@@ -43,7 +43,11 @@ class Statistics(NamedTuple):
     sds: Array
 
     def of(self, rows: NDArray[np.intp]) -> Statistics:
-        """Those of chosen rows, in their order and as often as they are named: one side of many trials."""
+        """Those of chosen rows, in their order and as often as they are named: one side of many trials.
+
+        Args:
+            rows: their numbers, shape (k,).
+        """
         return Statistics(self.means[rows], self.sds[rows])
 
 
@@ -76,6 +80,9 @@ class Cohort:
 
     def save(self, path: Path) -> None:
         """Write to a file.
+
+        Args:
+            path: of the file, which is replaced whole.
 
         Raises:
             ModelError: the file cannot be written.

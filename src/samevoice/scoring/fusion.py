@@ -69,6 +69,9 @@ class Fusion:
     def llrs(self, columns: Array) -> Array:
         """Evidence for one speaker, natural logarithm, shape (n, k) to (n,).
 
+        Args:
+            columns: scores of n trials by k systems, shape (n, k).
+
         Raises:
             ValueError: there are not as many columns as were fitted.
         """

@@ -206,6 +206,9 @@ class QualityCalibration:
     def from_json(data: Mapping[str, object]) -> QualityCalibration:
         """Read what `to_json` wrote.
 
+        Args:
+            data: plain values.
+
         Raises:
             ModelError: a field is missing, unknown or not of its type.
         """

@@ -46,7 +46,11 @@ class Heard:
     kept: tuple[Waveform, ...] | None
 
     def blocks(self, quality: str) -> Iterable[Waveform]:
-        """The sound at the working rate once more."""
+        """The sound at the working rate once more.
+
+        Args:
+            quality: name of the resampling filter, where the sound was not kept.
+        """
         if self.kept is not None:
             return self.kept
         mono = (mix(block) for block in self.recording.blocks())
