@@ -52,7 +52,8 @@ def load_model(
     """Open a model for use; nothing is downloaded.
 
     Args:
-        name: a model that is part of samevoice or was pulled before, or the path of an `.onnx` file with its card.
+        name: a model that is part of samevoice or was pulled before, or the path of an `.onnx` file with its card; by
+            default "campplus".
         threads: how many threads inference may use; by default all cores of this process, at most 4.
         detector: finds the speech; by default that of the package for a model of the package, so that nothing must
             have been pulled, and else Silero, which must have been.

@@ -58,7 +58,7 @@ class Job:
         Args:
             progress: called with each status.
             timeout: seconds after which waiting ends, while the job goes on; None for ever.
-            every: seconds between two questions.
+            every: seconds between two questions; by default 0.5.
 
         Returns:
             Who speaks when.

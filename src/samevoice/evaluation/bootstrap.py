@@ -71,7 +71,7 @@ def by_speaker(
         trials: with targets and non-targets.
         statistics: measures of a curve by name, such as `{"eer": Curve.eer, "cllr": Curve.cllr}`; those that need
             llrs need trials whose scores are.
-        draws: how many, at least 2.
+        draws: how many, at least 2; by default 1,000.
         seed: of the draws.
 
     Raises:
@@ -96,7 +96,7 @@ def compare_systems(
         trials_a: with targets and non-targets.
         trials_b: the same pairs in the same order, scored by the other system.
         statistics: measures of a curve by name.
-        draws: how many, at least 2.
+        draws: how many, at least 2; by default 1,000.
         seed: of the draws.
 
     Raises:
@@ -129,7 +129,7 @@ def speaker_draws(trials: Trials, draws: int, seed: int) -> Iterator[tuple[Array
 
     Args:
         trials: with targets and non-targets.
-        draws: how many, at least 2.
+        draws: how many, at least 2; by default 1,000.
         seed: of the draws.
 
     Raises:

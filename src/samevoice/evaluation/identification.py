@@ -148,7 +148,7 @@ def by_probe_speaker(
     Args:
         searches: of enrolled people, of strangers or of both, as the measures need.
         statistics: measures by name, such as `{"rank-1": Searches.rank_rate}`.
-        draws: how many, at least 2.
+        draws: how many, at least 2; by default 1,000.
         seed: of the draws.
 
     Raises:

@@ -102,7 +102,7 @@ def min_dcf_threshold(targets: Array, non_targets: Array, prior: float = RARE_PR
     Args:
         targets: scores of trials with one speaker, shape (n,).
         non_targets: scores of trials with two speakers, shape (m,).
-        prior: share of targets among the trials of the application, in (0, 1).
+        prior: share of targets among the trials of the application, in (0, 1); by default 0.01.
 
     Raises:
         ConfigError: `prior` is out of range.
@@ -120,7 +120,7 @@ def far_threshold(non_targets: Array, far: float = DEFAULT_FAR) -> Threshold:
 
     Args:
         non_targets: scores of trials with two speakers, shape (m,).
-        far: that share, in [0, 0.5].
+        far: that share, in [0, 0.5]; by default 0.01.
 
     Raises:
         ConfigError: `far` is out of range.
@@ -145,9 +145,9 @@ def far_threshold_bounded(
 
     Args:
         trials: with non-targets.
-        far: share of non-targets that may be accepted, above 0 and up to 0.5.
+        far: share of non-targets that may be accepted, above 0 and up to 0.5; by default 0.01.
         confidence: share of draws, in [0.5, 1].
-        draws: of speakers, at least 1.
+        draws: of speakers, at least 1; by default 400.
         seed: of the draws.
 
     Raises:
@@ -212,8 +212,8 @@ def fit(
         rule: any but `fixed`.
         targets: scores of trials with one speaker, shape (n,).
         non_targets: scores of trials with two speakers, shape (m,).
-        far: for the rule `far`.
-        prior: for the rule `min-dcf`.
+        far: for the rule `far`; by default 0.01.
+        prior: for the rule `min-dcf`; by default 0.01.
 
     Raises:
         ConfigError: the rule is not fitted, or `far` or `prior` is out of range.

@@ -169,9 +169,9 @@ class Gallery(Hearing):
 
         Args:
             audio: as in `enrol`.
-            top: how many candidates to name, at least 1.
-            fpir: share of strangers tolerated to pass for anybody enrolled, in (0, 1).
-            prior: probability of being enrolled before listening, in (0, 1).
+            top: how many candidates to name, at least 1; by default 5.
+            fpir: share of strangers tolerated to pass for anybody enrolled, in (0, 1); by default 0.01.
+            prior: probability of being enrolled before listening, in (0, 1); by default 0.5.
             sequential: stop as soon as the evidence is enough, with the tolerated share split over all looks.
 
         Raises:
@@ -218,7 +218,7 @@ class Gallery(Hearing):
             audio: as in `enrol`.
             far: tolerated false-accept rate as a fraction; by default 0.01.
             threshold: a cosine that alone decides, in place of `far`.
-            prior: probability, before listening, that it is the person, in (0, 1).
+            prior: probability, before listening, that it is the person, in (0, 1); by default 0.5.
 
         Raises:
             UnknownPerson: nobody has that name.
