@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 pytest.importorskip("mkdocs", reason="the extra [docs] is not installed")
 pytest.importorskip("mkdocstrings", reason="the extra [docs] is not installed")
@@ -15,13 +16,15 @@ pytest.importorskip("material", reason="the extra [docs] is not installed")
 
 from tools.docs import check, commandline, links, surface
 
+pytest_plugins = ["webfixtures"]
+
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
-def test_site_builds_strictly_and_is_whole(tmp_path: Path) -> None:
-    """One test, so that the site is built once."""
-    site = tmp_path / "site"
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site."""
+    site = tmp_path_factory.mktemp("docs") / "site"
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(site)],
         cwd=ROOT,
@@ -31,6 +34,11 @@ def test_site_builds_strictly_and_is_whole(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+    return site
+
+
+@pytest.mark.slow
+def test_every_link_is_alive_and_every_name_has_its_place(site: Path) -> None:
     assert list(check.problems(site)) == []
 
     places = {name: (page, name) for name, page in surface.anchors()}
@@ -43,6 +51,22 @@ def test_site_builds_strictly_and_is_whole(tmp_path: Path) -> None:
     written = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
     assert written | set(links.shown().values()) <= pages
     assert "overview.html" in (site / "index.html").read_text(encoding="utf-8")  # ../README.md on a code host
+
+
+@pytest.mark.slow
+def test_site_is_read_and_searched_from_its_folder(site: Path, browser: Browser) -> None:
+    """Without a server, without a connection, and as narrow as a phone."""
+    with browser.new_context(viewport={"width": 360, "height": 740}) as context:
+        page = context.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((site / "index.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        page.locator("label[for=__search]").first.click()
+        page.locator("input[name=query]").press_sequentially("voiceprint")
+        page.locator(".md-search-result__link[href*='voiceprint.html']").first.wait_for()
+        assert asked
+        assert [url for url in asked if not url.startswith("file:")] == []
 
 
 def test_pictures_of_the_start_page_are_light() -> None:
