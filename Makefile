@@ -15,7 +15,7 @@ RELEASE_VENV ?= $(VENV)-release
 # What `make release-check` passes on, such as: --only alone, --models DIR
 CHECK ?=
 
-.PHONY: demo test lint types screenshots bench release release-check clean
+.PHONY: demo test lint types docs screenshots bench release release-check clean
 
 demo: $(VENV)/.core
 	$(BIN)/samevoice models pull
@@ -40,14 +40,25 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
+$(VENV)/.docs: $(VENV)/.core
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
 $(VENV)/.dev: $(VENV)/.core
 	$(BIN)/python -m pip install --quiet $(TORCH)
 	$(BIN)/python -m pip install --quiet --editable '.[dev,train]'
 	touch $@
 
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)/.docs
+	$(BIN)/python -m mkdocs build --quiet --strict
+	$(BIN)/python -m tools.docs.check site
+
 screenshots: $(VENV)/.dev
 	PYTHONPATH=tests/service $(BIN)/python tests/web/screenshots.py docs/screenshots
 	PYTHONPATH=tests/service $(BIN)/python tests/web/screenshots_meeting.py docs/screenshots
+	$(BIN)/samevoice models pull
+	$(BIN)/python -m tools.docs.pictures docs/screenshots
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet faiss-cpu usearch
@@ -69,4 +80,4 @@ $(RELEASE_VENV)/.ready: releasing/requirements.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(RELEASE_VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(RELEASE_VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist site

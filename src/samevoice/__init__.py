@@ -18,6 +18,8 @@
 | `timeline` | slices of a recording with speech, level and embedding -> `SliceTable` |
 | `SamevoiceError` and its children | everything that can go wrong |
 
+These names and those of `PUBLIC_MODULES` are the public surface; all others may change without notice.
+
 Names are resolved on first use: importing the package costs a few milliseconds and opens nothing.
 """
 
@@ -147,6 +149,43 @@ __all__ = [
     "timeline",
     "verify",
 ]
+
+PUBLIC_MODULES = (
+    "client",
+    "corpora.manifest",
+    "corpora.scanning",
+    "diarization.formats",
+    "diarization.scoring",
+    "evaluation.bootstrap",
+    "evaluation.identification",
+    "evaluation.metrics",
+    "evaluation.thresholds",
+    "evaluation.triallist",
+    "evaluation.trials",
+    "export",
+    "features.frontend",
+    "features.kinds",
+    "gallery.hearing",
+    "gallery.history",
+    "gallery.people",
+    "lab",
+    "live.events",
+    "live.feed",
+    "live.session",
+    "losses",
+    "networks",
+    "scoring.asnorm",
+    "scoring.fusion",
+    "scoring.plda",
+    "scoring.quality",
+    "training.buffer",
+    "training.index",
+    "training.mining",
+    "training.pairs",
+    "training.pk",
+    "training.triplets",
+)
+"""Modules below this one that are to be imported by name; what each of them promises stands in its `__all__`."""
 
 
 def __getattr__(name: str) -> object:

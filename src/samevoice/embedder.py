@@ -52,7 +52,8 @@ def load_model(
     """Open a model for use; nothing is downloaded.
 
     Args:
-        name: a model that is part of samevoice or was pulled before, or the path of an `.onnx` file with its card.
+        name: a model that is part of samevoice or was pulled before, or the path of an `.onnx` file with its card; by
+            default "campplus".
         threads: how many threads inference may use; by default all cores of this process, at most 4.
         detector: finds the speech; by default that of the package for a model of the package, so that nothing must
             have been pulled, and else Silero, which must have been.
@@ -118,13 +119,22 @@ class Model:
         return describer_of(self.encoder, self.frontend, self.card.level_dbfs)
 
     def with_detector(self, detector: VoiceActivityDetector) -> Model:
-        """The same model, network included, with another way to find the speech."""
+        """The same model, network included, with another way to find the speech.
+
+        Args:
+            detector: finds the speech.
+        """
         twin = copy(self)
         twin.detector = detector
         return twin
 
     def listen(self, audio: Source, *, name: str | None = None, progress: Progress | None = None) -> Heard:
         """Measure a recording and find its speech, without embedding it.
+
+        Args:
+            audio: as in `embed`.
+            name: what to call the recording in messages.
+            progress: is told the fraction done, in [0, 1].
 
         Raises:
             AudioError: the recording cannot be read.
@@ -155,6 +165,9 @@ class Model:
         """Embeddings of many recordings, in order, with recordings of equal length batched.
 
         The vectors are those of `embed`, whatever the company.
+
+        Args:
+            audios: recordings, each as in `embed`.
 
         Raises:
             AudioError: a recording cannot be read.

@@ -38,10 +38,10 @@ def verify(
     Args:
         first: a path, "-", bytes of a file, a binary file object, or a `Waveform`.
         second: the same.
-        model: a loaded model, or the name or file of one, which is opened once per process.
+        model: a loaded model, or the name or file of one, which is opened once per process; by default "campplus".
         far: tolerated false-accept rate as a fraction; by default 0.01.
         threshold: a cosine that alone decides, in place of `far`.
-        prior: probability of one speaker before listening.
+        prior: probability of one speaker before listening, in (0, 1); by default 0.5.
 
     Raises:
         AudioError: a recording cannot be read.
@@ -118,7 +118,7 @@ def compare(audios: Sequence[Source], *, model: Model | str | Path = DEFAULT_MOD
 
     Args:
         audios: n >= 1 recordings, each as in `verify`.
-        model: a loaded model, or the name or file of one.
+        model: a loaded model, or the name or file of one; by default "campplus".
 
     Returns:
         float32 (n, n), symmetric, ones on the diagonal.

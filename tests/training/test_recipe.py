@@ -30,7 +30,7 @@ from samevoice.training.index import UtteranceIndex
 from samevoice.training.recipe import Recipe
 
 HEAVY = 100_000_000  # parameters; built by facts alone
-MOST_LINES = 60
+MOST_LINES = 80
 NAMED = (
     "deep-speaker-simple",
     "deep-speaker-rescnn",

@@ -72,6 +72,10 @@ class Waveform:
     def cut(self, start: float, end: float) -> Waveform:
         """The part from `start` to `end` seconds, clipped to what exists.
 
+        Args:
+            start: in seconds.
+            end: in seconds, after the start.
+
         Raises:
             AudioError: nothing lies between the two.
             ValueError: a bound is NaN or infinite.

@@ -40,7 +40,7 @@ def evaluate(
     named: Annotated[
         str | None,
         typer.Argument(
-            metavar="[MODEL]",
+            metavar="MODEL",
             help=f"A model of the zoo, or the path of an .onnx file with its card inside; default: {MODEL}.",
         ),
     ] = None,

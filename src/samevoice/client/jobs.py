@@ -58,7 +58,7 @@ class Job:
         Args:
             progress: called with each status.
             timeout: seconds after which waiting ends, while the job goes on; None for ever.
-            every: seconds between two questions.
+            every: seconds between two questions; by default 0.5.
 
         Returns:
             Who speaks when.
@@ -111,11 +111,19 @@ class Job:
         self._at.save(Path(target), "v1", "diarize", self.id, "export", form)
 
     def audio(self, target: str | Path) -> None:
-        """Write the sound, as FLAC, to a file."""
+        """Write the sound, as FLAC, to a file.
+
+        Args:
+            target: path of the file, which is replaced.
+        """
         self._at.save(Path(target), "v1", "diarize", self.id, "audio")
 
     def peaks(self, points: int | None = None) -> Peaks:
-        """The outline of the waveform, in at most so many points."""
+        """The outline of the waveform, in at most so many points.
+
+        Args:
+            points: how many, at least 1; by default as many as the service likes.
+        """
         return self._at.ask(Peaks, "GET", "v1", "diarize", self.id, "peaks", query={"points": points})
 
     def delete(self) -> None:

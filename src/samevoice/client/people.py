@@ -49,7 +49,11 @@ class People:
         return self._at.ask(Page, "GET", "v1", "people", query={"pattern": pattern, "limit": limit, "after": after})
 
     def person(self, name: str) -> Person:
-        """A person; UnknownPerson if nobody has the name."""
+        """A person; UnknownPerson if nobody has the name.
+
+        Args:
+            name: of the person.
+        """
         return self._at.ask(Person, "GET", "v1", "people", name)
 
     def enrol(
@@ -90,28 +94,57 @@ class People:
         return self._at.ask(Enrolled, "POST", "v1", "people", form=form, sounds={"audio": audio})
 
     def check(self, name: str, audio: Source, *, channel: str | None = None) -> Checked:
-        """What a recording would be good for; nothing is stored."""
+        """What a recording would be good for; nothing is stored.
+
+        Args:
+            name: of the person who would be enrolled.
+            audio: as in `enrol`.
+            channel: as in `enrol`.
+        """
         form = {"name": name, "channel": channel}
         return self._at.ask(Checked, "POST", "v1", "people", "check", form=form, sounds={"audio": audio})
 
     def rename(self, name: str, to: str) -> Person:
-        """Give a person another name."""
+        """Give a person another name.
+
+        Args:
+            name: as it is now.
+            to: the new one.
+        """
         return self._at.ask(Person, "PATCH", "v1", "people", name, body={"name": to})
 
     def delete(self, name: str) -> None:
-        """Remove a person with everything that is known of them."""
+        """Remove a person with everything that is known of them.
+
+        Args:
+            name: of the person.
+        """
         self._at.ask(type(None), "DELETE", "v1", "people", name)
 
     def export(self, name: str) -> dict[str, Any]:
-        """Everything that is known of a person."""
+        """Everything that is known of a person.
+
+        Args:
+            name: of the person.
+        """
         return self._at.ask(dict[str, Any], "GET", "v1", "people", name, "export")
 
     def undo(self, name: str) -> Person | None:
-        """Take back the last enrolment of a person; None if nothing is left of the person."""
+        """Take back the last enrolment of a person; None if nothing is left of the person.
+
+        Args:
+            name: of the person.
+        """
         return self._at.ask(Left, "POST", "v1", "people", name, "undo").person
 
     def merge(self, name: str, into: str, *, force: bool = False) -> Person | None:
-        """Make two entries one; `force` where the voices do not show that it is one person."""
+        """Make two entries one.
+
+        Args:
+            name: whose entry goes.
+            into: who gets what it holds.
+            force: do so though the voices do not show that it is one person.
+        """
         body = {"into": into, "force": force}
         return self._at.ask(Left, "POST", "v1", "people", name, "merge", body=body).person
 
@@ -120,7 +153,11 @@ class People:
         return self._at.ask(Purged, "POST", "v1", "people", "purge").removed
 
     def challenge(self, name: str) -> Challenge:
-        """Digits that a person shall read out to log in; the same answer for somebody unknown."""
+        """Digits that a person shall read out to log in; the same answer for somebody unknown.
+
+        Args:
+            name: of the person.
+        """
         return self._at.ask(Challenge, "POST", "v1", "login", name, "challenge")
 
     def login(self, name: str, audio: Source, *, challenge: str | None = None) -> Login:
@@ -138,7 +175,12 @@ class People:
         return self._at.ask(Login, "POST", "v1", "login", name, form={"challenge": challenge}, sounds={"audio": audio})
 
     def audit(self, name: str | None = None, *, last: int | None = None) -> tuple[Event, ...]:
-        """What was done, in order; of one person if a name is given, only the newest if `last` is."""
+        """What was done, in order; of one person if a name is given, only the newest if `last` is.
+
+        Args:
+            name: of a person; None for everybody's.
+            last: how many of the newest; None for all.
+        """
         return self._at.ask(Events, "GET", "v1", "audit", query={"name": name, "last": last}).events
 
     def check_audit(self) -> AuditCheck:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from samevoice.errors import DataError
 
+__all__ = ["Manifest", "Utterance"]
+
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
@@ -93,7 +95,11 @@ class Manifest:
         return sum(one.seconds for one in self.utterances)
 
     def only(self, utterances: Iterable[Utterance]) -> Manifest:
-        """The same corpus with some of its utterances."""
+        """The same corpus with some of its utterances.
+
+        Args:
+            utterances: those to keep, in their new order.
+        """
         return Manifest(self.root, tuple(utterances))
 
 

@@ -60,7 +60,11 @@ class Telling:
             raise ConfigError(f"likeness {self.likeness} is no cosine between -1 and 1")
 
     def bounded(self, count: int) -> int:
-        """The number of speakers nearest to a count that the bounds allow."""
+        """The number of speakers nearest to a count that the bounds allow.
+
+        Args:
+            count: a number of speakers.
+        """
         if self.speakers is not None:
             return self.speakers
         return max(self.least, count if self.most is None else min(count, self.most))

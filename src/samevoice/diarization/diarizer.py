@@ -172,7 +172,7 @@ def load_diarizer(model: Model | str | Path = DEFAULT_MODEL, threads: int | None
     """Open what diarization needs; nothing is downloaded.
 
     Args:
-        model: a loaded model, or the name or file of one.
+        model: a loaded model, or the name or file of one; by default "campplus".
         threads: how many threads inference may use; by default all cores of this process, at most 4.
 
     Raises:

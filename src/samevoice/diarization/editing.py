@@ -108,6 +108,10 @@ class Draft:
     def rename(self, speaker: str, name: str) -> Draft:
         """Give a speaker another name.
 
+        Args:
+            speaker: by the present name.
+            name: the new one, which nobody else has.
+
         Raises:
             ConfigError: nobody is called so, somebody else has the name, or it is none.
         """
@@ -115,6 +119,10 @@ class Draft:
 
     def merge(self, one: str, other: str) -> Draft:
         """Say that two speakers are one, who keeps the name of the first, unless only the second's was chosen.
+
+        Args:
+            one: whose name stays.
+            other: who becomes part of them.
 
         Raises:
             ConfigError: nobody is called so, or both are the same.
@@ -152,6 +160,10 @@ class Draft:
     def together(self, one: Seconds, other: Seconds) -> Draft:
         """Say that whoever speaks at two moments is one; all speakers are then told apart anew.
 
+        Args:
+            one: a moment at which somebody speaks, in seconds of the recording.
+            other: another one.
+
         Raises:
             ConfigError: nobody speaks at one of them, or both lie in one piece.
         """
@@ -159,6 +171,10 @@ class Draft:
 
     def apart(self, one: Seconds, other: Seconds) -> Draft:
         """Say that whoever speaks at two moments is two; all speakers are then told apart anew.
+
+        Args:
+            one: a moment at which somebody speaks, in seconds of the recording.
+            other: another one.
 
         Raises:
             ConfigError: nobody speaks at one of them, or both lie in one piece.
@@ -169,6 +185,9 @@ class Draft:
         """Tell so many speakers apart, or as many as there seem to be where it is None.
 
         What was said holds, even where that makes more or fewer.
+
+        Args:
+            number: of speakers, at least 1; None for as many as there seem to be.
 
         Raises:
             ConfigError: the number is below 1.

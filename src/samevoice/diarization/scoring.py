@@ -24,6 +24,8 @@ from samevoice.diarization.sweep import Clock, Voices, common_speech, crowds
 from samevoice.diarization.turns import Diarization
 from samevoice.speech.timeline import Seconds, Segment, Timeline
 
+__all__ = ["DiarizationScore", "score", "total"]
+
 TIE = 1e-8  # seconds: what decides between pairings of equal speech is the Jaccard index
 
 
@@ -94,7 +96,11 @@ class DiarizationScore:
         return self.jaccard / self.scored_speakers if self.scored_speakers else float(self.false_alarm > 0)
 
     def rate(self, seconds: Seconds) -> float:
-        """Seconds as a share of the reference speech, 0 or 1 where there is none."""
+        """Seconds as a share of the reference speech, 0 or 1 where there is none.
+
+        Args:
+            seconds: of some kind of error.
+        """
         return seconds / self.reference if self.reference else float(seconds > 0)
 
 
@@ -154,6 +160,9 @@ def score(
 
 def total(scores: Iterable[DiarizationScore]) -> DiarizationScore:
     """All scores together, as if the recordings were one with speakers of their own.
+
+    Args:
+        scores: of one rule, at least one.
 
     Raises:
         ValueError: there are none, or they have different rules.

@@ -117,7 +117,11 @@ class Diarization:
         return tuple(dict.fromkeys(turn.speaker for turn in self.turns))
 
     def of(self, speaker: str) -> Timeline:
-        """When somebody speaks; empty for a name that has no turns."""
+        """When somebody speaks; empty for a name that has no turns.
+
+        Args:
+            speaker: by name.
+        """
         return Timeline((turn.segment for turn in self.turns if turn.speaker == speaker), self.extent)
 
     @property

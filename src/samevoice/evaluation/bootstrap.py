@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from samevoice.evaluation.curves import Array, Curve, RankedScores
 from samevoice.evaluation.trials import Trials
 
+__all__ = ["Difference", "Interval", "Statistic", "bounds_of", "by_speaker", "compare_systems", "speaker_draws"]
+
 Statistic = Callable[[Curve], float]
 DRAWS = 1000
 TAILS = (0.025, 0.975)
@@ -69,7 +71,7 @@ def by_speaker(
         trials: with targets and non-targets.
         statistics: measures of a curve by name, such as `{"eer": Curve.eer, "cllr": Curve.cllr}`; those that need
             llrs need trials whose scores are.
-        draws: how many, at least 2.
+        draws: how many, at least 2; by default 1,000.
         seed: of the draws.
 
     Raises:
@@ -94,7 +96,7 @@ def compare_systems(
         trials_a: with targets and non-targets.
         trials_b: the same pairs in the same order, scored by the other system.
         statistics: measures of a curve by name.
-        draws: how many, at least 2.
+        draws: how many, at least 2; by default 1,000.
         seed: of the draws.
 
     Raises:
@@ -127,7 +129,7 @@ def speaker_draws(trials: Trials, draws: int, seed: int) -> Iterator[tuple[Array
 
     Args:
         trials: with targets and non-targets.
-        draws: how many, at least 2.
+        draws: how many, at least 2; by default 1,000.
         seed: of the draws.
 
     Raises:
@@ -181,6 +183,10 @@ def _ranked(trials: Trials) -> RankedScores:
 
 
 def bounds_of(values: Array) -> tuple[float, float]:
-    """Of the percentile interval."""
+    """Of the percentile interval.
+
+    Args:
+        values: of the draws, shape (k,).
+    """
     low, high = np.quantile(values, TAILS)
     return float(low), float(high)

@@ -48,7 +48,11 @@ class Curve:
         return Curve(self.cuts[starts], self.p_miss[points], self.p_fa[points])
 
     def eer(self, *, hull: bool = False) -> float:
-        """Equal error rate, interpolated linearly on the full ROC or on its convex hull, where it is never higher."""
+        """Equal error rate, interpolated linearly on the full ROC or on its convex hull, where it is never higher.
+
+        Args:
+            hull: take the convex hull of the ROC.
+        """
         if hull:
             return self.hull().eer()
         after = self.crossing()
@@ -59,6 +63,11 @@ class Curve:
     def costs(self, prior: float = 0.01, c_miss: float = 1.0, c_fa: float = 1.0) -> Array:
         """Detection cost of each point over that of the better blind decision, shape (k + 1,).
 
+        Args:
+            prior: share of targets, in (0, 1).
+            c_miss: cost of a miss, above 0.
+            c_fa: cost of a false accept, above 0.
+
         Raises:
             ValueError: `prior` is not between 0 and 1, or a cost is not above 0.
         """
@@ -68,11 +77,23 @@ class Curve:
         return costs / min(c_miss * prior, c_fa * (1 - prior))
 
     def min_dcf(self, prior: float = 0.01, c_miss: float = 1.0, c_fa: float = 1.0) -> float:
-        """Cost of the best threshold over that of the better blind decision, in [0, 1]; see `costs`."""
+        """Cost of the best threshold over that of the better blind decision, in [0, 1]; see `costs`.
+
+        Args:
+            prior: as in `costs`.
+            c_miss: likewise.
+            c_fa: likewise.
+        """
         return float(self.costs(prior, c_miss, c_fa).min())
 
     def act_dcf(self, prior: float = 0.01, c_miss: float = 1.0, c_fa: float = 1.0) -> float:
-        """The same at the threshold that Bayes' rule names for scores that are natural-log likelihood ratios."""
+        """The same at the threshold that Bayes' rule names for scores that are natural-log likelihood ratios.
+
+        Args:
+            prior: as in `costs`.
+            c_miss: likewise.
+            c_fa: likewise.
+        """
         costs = self.costs(prior, c_miss, c_fa)
         return float(costs[self._place(math.log(c_fa) - math.log(c_miss) + math.log1p(-prior) - math.log(prior))])
 
@@ -96,21 +117,37 @@ class Curve:
         return float(-np.sum(np.diff(self.p_fa) * (found[1:] + found[:-1]) / 2))
 
     def positive_accuracy(self, threshold: float) -> float:
-        """Share of targets with at least this score: sensitivity, true-positive rate."""
+        """Share of targets with at least this score: sensitivity, true-positive rate.
+
+        Args:
+            threshold: lowest score that is accepted.
+        """
         return float(1 - self.p_miss[self._place(threshold)])
 
     def negative_accuracy(self, threshold: float) -> float:
-        """Share of non-targets below this score: specificity."""
+        """Share of non-targets below this score: specificity.
+
+        Args:
+            threshold: lowest score that is accepted.
+        """
         return float(1 - self.p_fa[self._place(threshold)])
 
     def f_measure(self, threshold: float, prior: float) -> float:
-        """Harmonic mean of precision and sensitivity where so large a share of the trials are targets, in (0, 1)."""
+        """Harmonic mean of precision and sensitivity where so large a share of the trials are targets, in (0, 1).
+
+        Args:
+            threshold: lowest score that is accepted.
+            prior: share of targets, in (0, 1).
+        """
         found = self.positive_accuracy(threshold)
         alarms = 1 - self.negative_accuracy(threshold)
         return 2 * prior * found / (prior * (found + 1) + (1 - prior) * alarms)
 
     def far_threshold(self, far: float) -> float:
         """The smallest threshold that accepts at most a share of the non-targets, in [0, 1).
+
+        Args:
+            far: tolerated share, in [0, 1).
 
         Raises:
             ValueError: `far` is out of range.

@@ -23,6 +23,8 @@ from samevoice.evaluation.bootstrap import DRAWS, Interval, bounds_of
 from samevoice.evaluation.curves import Array, Curve, RankedScores
 from samevoice.evaluation.trials import Indices
 
+__all__ = ["Searches", "by_probe_speaker", "search"]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Searches:
@@ -43,23 +45,43 @@ class Searches:
     weights: Array
 
     def rank_rate(self, rank: int = 1) -> float:
-        """Share of the probes of enrolled people whose own is among the first `rank`, whatever the score; ties lose."""
+        """Share of the probes of enrolled people whose own is among the first `rank`, whatever the score; ties lose.
+
+        Args:
+            rank: at least 1.
+        """
         return 1 - self.fnir(-math.inf, rank)
 
     def fnir(self, threshold: float, rank: int = 1) -> float:
-        """Share of the probes of enrolled people whose own is below the threshold or not among the first `rank`."""
+        """Share of the probes of enrolled people whose own is below the threshold or not among the first `rank`.
+
+        Args:
+            threshold: lowest score that counts.
+            rank: at least 1.
+        """
         return self._share(self.place > 0, (self.own < threshold) | (self.place > rank))
 
     def fpir(self, threshold: float) -> float:
-        """Share of the probes of strangers for which anybody reaches the threshold."""
+        """Share of the probes of strangers for which anybody reaches the threshold.
+
+        Args:
+            threshold: lowest score that counts.
+        """
         return self._share(self.place == 0, self.top >= threshold)
 
     def threshold(self, fpir: float) -> float:
-        """The smallest threshold whose FPIR is at most a given one, in [0, 1)."""
+        """The smallest threshold whose FPIR is at most a given one, in [0, 1).
+
+        Args:
+            fpir: tolerated share, in [0, 1).
+        """
         return self._curve(1).far_threshold(fpir)
 
     def curve(self, rank: int = 1) -> tuple[Array, Array, Array]:
         """Both rates at every threshold that matters.
+
+        Args:
+            rank: at least 1.
 
         Returns:
             (thresholds, fnir, fpir), each shape (k,); thresholds ascend and end with infinity.
@@ -126,7 +148,7 @@ def by_probe_speaker(
     Args:
         searches: of enrolled people, of strangers or of both, as the measures need.
         statistics: measures by name, such as `{"rank-1": Searches.rank_rate}`.
-        draws: how many, at least 2.
+        draws: how many, at least 2; by default 1,000.
         seed: of the draws.
 
     Raises:

@@ -22,6 +22,19 @@ from samevoice.options import checked_number
 from samevoice.scoring.bounds import DRAWS, bounded_thresholds, count_pairs, pairs_needed
 from samevoice.scoring.decision import DEFAULT_FAR
 
+__all__ = [
+    "Rule",
+    "Threshold",
+    "eer_threshold",
+    "far_threshold",
+    "far_threshold_bounded",
+    "fit",
+    "fixed",
+    "mean_plus_three_sigma",
+    "median_rule",
+    "min_dcf_threshold",
+]
+
 MEDIAN_SHARE = 0.2  # of the way from the median of the same to that of different speakers
 SIGMAS = 3.0
 MAX_FAR = 0.5
@@ -55,6 +68,9 @@ class Threshold:
 def fixed(value: float) -> Threshold:
     """A threshold that somebody chose.
 
+    Args:
+        value: a cosine, in [-1, 1].
+
     Raises:
         ConfigError: it is no cosine.
     """
@@ -86,7 +102,7 @@ def min_dcf_threshold(targets: Array, non_targets: Array, prior: float = RARE_PR
     Args:
         targets: scores of trials with one speaker, shape (n,).
         non_targets: scores of trials with two speakers, shape (m,).
-        prior: share of targets among the trials of the application, in (0, 1).
+        prior: share of targets among the trials of the application, in (0, 1); by default 0.01.
 
     Raises:
         ConfigError: `prior` is out of range.
@@ -104,7 +120,7 @@ def far_threshold(non_targets: Array, far: float = DEFAULT_FAR) -> Threshold:
 
     Args:
         non_targets: scores of trials with two speakers, shape (m,).
-        far: that share, in [0, 0.5].
+        far: that share, in [0, 0.5]; by default 0.01.
 
     Raises:
         ConfigError: `far` is out of range.
@@ -129,9 +145,9 @@ def far_threshold_bounded(
 
     Args:
         trials: with non-targets.
-        far: share of non-targets that may be accepted, above 0 and up to 0.5.
+        far: share of non-targets that may be accepted, above 0 and up to 0.5; by default 0.01.
         confidence: share of draws, in [0.5, 1].
-        draws: of speakers, at least 1.
+        draws: of speakers, at least 1; by default 400.
         seed: of the draws.
 
     Raises:
@@ -196,8 +212,8 @@ def fit(
         rule: any but `fixed`.
         targets: scores of trials with one speaker, shape (n,).
         non_targets: scores of trials with two speakers, shape (m,).
-        far: for the rule `far`.
-        prior: for the rule `min-dcf`.
+        far: for the rule `far`; by default 0.01.
+        prior: for the rule `min-dcf`; by default 0.01.
 
     Raises:
         ConfigError: the rule is not fitted, or `far` or `prior` is out of range.

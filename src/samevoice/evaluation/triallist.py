@@ -26,6 +26,8 @@ from samevoice.errors import DataError
 from samevoice.evaluation.trials import Indices, Trials
 from samevoice.files import write_atomically
 
+__all__ = ["Form", "ListedTrial", "TrialList", "read_trials", "speaker_of", "write_trials"]
+
 FIRST = {"1": True, "0": False}
 LAST = {"target": True, "nontarget": False, "non-target": False, "imp": False, **FIRST}
 
@@ -112,6 +114,9 @@ def speaker_of(trials: TrialList) -> Indices:
 
     A list has no names of speakers. One whom it splits into recordings that no target trial joins counts as several.
 
+    Args:
+        trials: with the truth known.
+
     Returns:
         For each recording the lowest index among those of its speaker, shape (recordings,).
 
@@ -137,6 +142,9 @@ def speaker_of(trials: TrialList) -> Indices:
 
 def read_trials(path: Path) -> TrialList:
     """Read a list in either form; the lines decide which it is.
+
+    Args:
+        path: of the list.
 
     Raises:
         DataError: the file cannot be read, is not UTF-8 or lists nothing; a line has not three fields or no label;

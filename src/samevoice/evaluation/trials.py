@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["SessionCounts", "Trials", "all_pairs", "count_sessions", "one_and_many"]
+
 Indices = NDArray[np.intp]
 
 
@@ -65,7 +67,11 @@ class Trials:
         return self.scores[~self.is_target]
 
     def where(self, chosen: NDArray[np.bool_] | Indices) -> Trials:
-        """Some of the trials, chosen by a mask of shape (n,) or by their numbers; the rows stay."""
+        """Some of the trials, chosen by a mask of shape (n,) or by their numbers; the rows stay.
+
+        Args:
+            chosen: a mask, or numbers of trials, which may repeat.
+        """
         return replace(self, scores=self.scores[chosen], first=self.first[chosen], second=self.second[chosen])
 
 

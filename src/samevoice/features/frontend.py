@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from samevoice.audio.waveform import MAX_RATE, MIN_RATE, Samples, Waveform, as_float, check_samples
 from samevoice.errors import AudioError, ModelError
 
+__all__ = ["Frontend", "FrontendSpec", "build_frontend"]
+
 Features = NDArray[np.float32]
 
 MAX_BANDS = 1024  # more than any recipe has use for
@@ -57,7 +59,11 @@ class Frontend(Protocol):
     lead: int = 0
 
     def count(self, samples: int) -> int:
-        """Frames of a complete recording of so many samples: those that lie inside, unless a recipe pads its end."""
+        """Frames of a complete recording of so many samples: those that lie inside, unless a recipe pads its end.
+
+        Args:
+            samples: at the recipe's rate.
+        """
         return max(0, 1 + (samples - self.width) // self.hop)
 
     def frames(self, samples: Samples, /, count: int | None = None) -> Features:
@@ -73,7 +79,11 @@ class Frontend(Protocol):
         """
 
     def normalise(self, features: Features, /) -> Features:
-        """Whatever the recipe does over a stretch of frames as a whole, shape unchanged."""
+        """Whatever the recipe does over a stretch of frames as a whole, shape unchanged.
+
+        Args:
+            features: float32 (frames, bands).
+        """
 
     def __call__(self, sound: NDArray[np.generic] | Waveform, /) -> Features:
         """The whole recipe on one complete stretch of sound.
@@ -124,6 +134,9 @@ class Frontend(Protocol):
 
 def build_frontend(spec: FrontendSpec) -> Frontend:
     """The front end that a spec describes.
+
+    Args:
+        spec: kind, rate, bands and options.
 
     Raises:
         ModelError: the kind is unknown, or cannot do the rate, the bands or an option of the spec.

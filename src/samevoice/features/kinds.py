@@ -12,11 +12,13 @@ from samevoice.errors import ModelError
 from samevoice.features import kaldi, logmel, melspec, psf, spectrogram
 from samevoice.features.frontend import Frontend, FrontendSpec
 
+__all__ = ["KINDS", "Kind", "default_spec", "kind_of"]
+
 
 class Kind(NamedTuple):
     """One kind of front end.
 
-    Args:
+    Attributes:
         build: makes the front end of a spec; raises ModelError where it cannot do what the spec asks for.
         rate: usual sample rate in Hz; of some kinds the only one.
         bands: usual numbers per frame; of some kinds the only one.
@@ -38,6 +40,9 @@ KINDS: dict[str, Kind] = {
 
 def kind_of(name: str) -> Kind:
     """A kind by its name.
+
+    Args:
+        name: a key of `KINDS`.
 
     Raises:
         ModelError: there is no such kind.

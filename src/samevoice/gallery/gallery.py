@@ -128,6 +128,11 @@ class Gallery(Hearing):
     def coach(self, name: str, audio: Source, *, channel: str = "") -> Coached:
         """What `enrol` would say about a recording; nothing is stored.
 
+        Args:
+            name: of the person who would be enrolled.
+            audio: as in `enrol`.
+            channel: as in `enrol`.
+
         Raises:
             AudioError: it cannot be read.
             GalleryError: the name cannot be one.
@@ -164,9 +169,9 @@ class Gallery(Hearing):
 
         Args:
             audio: as in `enrol`.
-            top: how many candidates to name, at least 1.
-            fpir: share of strangers tolerated to pass for anybody enrolled, in (0, 1).
-            prior: probability of being enrolled before listening, in (0, 1).
+            top: how many candidates to name, at least 1; by default 5.
+            fpir: share of strangers tolerated to pass for anybody enrolled, in (0, 1); by default 0.01.
+            prior: probability of being enrolled before listening, in (0, 1); by default 0.5.
             sequential: stop as soon as the evidence is enough, with the tolerated share split over all looks.
 
         Raises:
@@ -206,7 +211,14 @@ class Gallery(Hearing):
         threshold: float | None = None,
         prior: float = DEFAULT_PRIOR,
     ) -> Decision:
-        """Is it the person of that name who speaks? The arguments after `audio` are those of `samevoice.verify`.
+        """Is it the person of that name who speaks?
+
+        Args:
+            name: of the person.
+            audio: as in `enrol`.
+            far: tolerated false-accept rate as a fraction; by default 0.01.
+            threshold: a cosine that alone decides, in place of `far`.
+            prior: probability, before listening, that it is the person, in (0, 1); by default 0.5.
 
         Raises:
             UnknownPerson: nobody has that name.
@@ -258,6 +270,10 @@ class Gallery(Hearing):
         """Give the gallery another model, which this object then uses too; see `migrate.migrate`.
 
         Others who have the gallery open are refused with FingerprintMismatch until they open it again.
+
+        Args:
+            model: the new one.
+            progress: is told the fraction done, in [0, 1].
 
         Raises:
             GalleryError: the gallery cannot be written; what is done is kept, and the next call goes on.

@@ -38,6 +38,8 @@ from samevoice.scoring.cosine import cosine
 from samevoice.scoring.decision import DEFAULT_PRIOR
 from samevoice.verification import calibration_of
 
+__all__ = ["Remembered", "Voice"]
+
 ATTEMPTS = 100  # to write what was decided before somebody else changes the people
 
 
@@ -126,9 +128,10 @@ class Hearing(People):
 
         Args:
             voices: embeddings that this gallery's model made.
-            fpir: share of unknown voices tolerated to get anybody's name, in (0, 1); it holds for each voice.
-            prior: probability that a voice is somebody known, before listening, in (0, 1).
-            top: how many candidates to name for each, at least 1.
+            fpir: share of unknown voices tolerated to get anybody's name, in (0, 1); by default 0.01. It holds for each
+                voice.
+            prior: probability that a voice is somebody known, before listening, in (0, 1); by default 0.5.
+            top: how many candidates to name for each, at least 1; by default 5.
             strangers: whether those heard before count too; the more people count, the more evidence a name needs.
 
         Raises:
@@ -165,8 +168,8 @@ class Hearing(People):
         Args:
             source: what was recorded.
             voices: who spoke in it.
-            fpir: as in `recognise`.
-            prior: as in `recognise`.
+            fpir: as in `recognise`; by default 0.01.
+            prior: as in `recognise`; by default 0.5.
             expires: when the voiceprints made of this recording are to be forgotten, with a time zone; None for never.
                 A stranger of whom no voiceprint is left is forgotten.
 

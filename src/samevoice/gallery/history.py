@@ -24,6 +24,8 @@ from samevoice.gallery.owners import Owner, Owners
 from samevoice.gallery.records import HeardRecord, PersonRecord, TurnsRecord
 from samevoice.gallery.voiceprints import checked_note, plain
 
+__all__ = ["NamedTurn", "Recording", "Source", "Spoken"]
+
 DIGEST = 64  # hexadecimal digits, of SHA-256
 
 
@@ -57,9 +59,11 @@ class NamedTurn:
     """Somebody speaks for a while, by the present name.
 
     Args:
-        start, end, confidence: as in `Spoken`.
+        start: seconds of the recording, at least 0.
+        end: later than that.
         name: of the person, as it is now.
         person: public id, which stays whatever the name.
+        confidence: in [0, 1]; None if nobody said.
     """
 
     start: float

@@ -24,6 +24,8 @@ from samevoice.gallery.remembering import forget as forget_recording
 from samevoice.gallery.store import Store
 from samevoice.gallery.voiceprints import Person, checked_note
 
+__all__ = ["People"]
+
 Result = TypeVar("Result")
 
 _caller: ContextVar[str | None] = ContextVar("caller", default=None)
@@ -81,11 +83,18 @@ class People:
             _caller.reset(before)
 
     def people(self, pattern: str | None = None) -> list[Person]:
-        """Who is enrolled or was remembered, in the order in which they came; `pattern` as in `Store.people`."""
+        """Who is enrolled or was remembered, in the order in which they came.
+
+        Args:
+            pattern: part of a name, or a whole one in which * stands for any signs and ? for one; None for all.
+        """
         return self.store.people(pattern)
 
     def person(self, name: str) -> Person:
         """The person of that name.
+
+        Args:
+            name: of the person; capitals and small letters are one.
 
         Raises:
             UnknownPerson: nobody has it.
@@ -97,6 +106,10 @@ class People:
 
         A stranger who is named stays one who was heard only: known in recordings, never let in. `enrol` ends that.
 
+        Args:
+            name: as it is now.
+            to: the new one.
+
         Raises:
             UnknownPerson: nobody has the name.
             GalleryError: somebody else has the new one.
@@ -106,6 +119,9 @@ class People:
     def undo(self, name: str) -> Person | None:
         """Take back the last enrolment of a person; None if nothing is left of the person.
 
+        Args:
+            name: of the person.
+
         Raises:
             UnknownPerson: nobody has the name.
         """
@@ -114,17 +130,27 @@ class People:
     def delete(self, name: str) -> None:
         """Remove a person with the key and all that was sealed under it.
 
+        Args:
+            name: of the person.
+
         Raises:
             UnknownPerson: nobody has the name.
         """
         self._forgetting(lambda: self.store.delete(name, actor=self._actor))
 
     def purge(self, before: datetime | None = None) -> int:
-        """Remove the voiceprints that have expired, now or by a given time; how many they were."""
+        """Remove the voiceprints that have expired, now or by a given time; how many they were.
+
+        Args:
+            before: a time with its zone; by default now.
+        """
         return self._forgetting(lambda: self.store.purge(before, actor=self._actor))
 
     def export(self, name: str) -> dict[str, Any]:
         """Everything that is known of one person, as plain JSON.
+
+        Args:
+            name: of the person.
 
         Raises:
             UnknownPerson: nobody has the name.
@@ -145,6 +171,9 @@ class People:
     def recording(self, number: int) -> Recording:
         """One of them with all turns, under the names that people have now.
 
+        Args:
+            number: its `id`.
+
         Raises:
             GalleryError: there is none of that number.
         """
@@ -153,13 +182,21 @@ class People:
     def forget_recording(self, number: int) -> None:
         """Remove a recording with its turns, the voiceprints made of it, and the strangers of whom nothing is left.
 
+        Args:
+            number: its `id`.
+
         Raises:
             GalleryError: there is none of that number.
         """
         self._forgetting(lambda: forget_recording(self.store, number, actor=self._actor))
 
     def events(self, name: str | None = None, last: int | None = None) -> list[Event]:
-        """What was done, in order; of one person if a name is given, only the newest if `last` is."""
+        """What was done, in order; of one person if a name is given, only the newest if `last` is.
+
+        Args:
+            name: of a person; None for everybody's.
+            last: how many of the newest; None for all.
+        """
         return self.store.events(name, last)
 
     def audit(self) -> AuditReport:

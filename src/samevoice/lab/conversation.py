@@ -94,7 +94,11 @@ class Conversation:
             yield Waveform(block, RATE)
 
     def waveform(self, only: str | None = None) -> Waveform:
-        """The whole sound; as for `blocks`."""
+        """The whole sound; as for `blocks`.
+
+        Args:
+            only: a speaker; the others are silent then.
+        """
         return Waveform(np.concatenate([block.samples for block in self.blocks(only)]), RATE)
 
     def to_json(self) -> dict[str, Any]:
@@ -216,7 +220,15 @@ def simulate(
     noises: Sequence[Samples] = (),
     responses: Sequence[Samples] = (),
 ) -> Conversation:
-    """One conversation; `Studio` makes many from the same recordings, and says what the arguments are.
+    """One conversation; `Studio` makes many from the same recordings.
+
+    Args:
+        sources: recordings of each speaker, by name.
+        scene: who speaks how; by default `Scene()`.
+        detector: finds the speech in the recordings.
+        number: of the conversation; another number, another conversation.
+        noises: samples at 16 kHz to draw the noise from; made-up noise if there are none.
+        responses: of rooms, samples at 16 kHz; made-up rooms if there are none.
 
     Raises:
         ConfigError: the scene cannot be made with these speakers.

@@ -52,6 +52,9 @@ def take(source: Source, name: str) -> Take:
 def takes_of(manifest: Manifest) -> dict[str, list[Take]]:
     """The utterances of each named speaker of a corpus; long ones in several takes.
 
+    Args:
+        manifest: of a corpus.
+
     Raises:
         DataError: nobody is named.
     """

@@ -15,6 +15,8 @@ from samevoice.diarization.diarizer import Diarized
 from samevoice.diarization.formats.document import to_json
 from samevoice.speech.timeline import Seconds
 
+__all__ = ["Change", "End", "Event", "Identity", "Known", "Speech", "Told"]
+
 SOMEBODY = "?"
 
 Known = Literal["enrolled", "stranger", "here", "?"]

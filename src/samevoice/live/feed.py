@@ -19,6 +19,8 @@ from samevoice.audio.waveform import Samples
 from samevoice.errors import AudioError, ConfigError
 from samevoice.live.pcm import Decoder, Encoding
 
+__all__ = ["Feed", "Note", "Stream", "pcm", "replay", "standard_input"]
+
 PACED_SECONDS = 0.1  # of a block that is replayed in its own time
 
 
@@ -50,7 +52,11 @@ class Stream(Protocol):
     """An unbuffered binary stream: hands out what is there instead of waiting for all that was asked for."""
 
     def read(self, size: int, /) -> bytes | None:
-        """At most so many bytes; none at the end."""
+        """At most so many bytes; none at the end.
+
+        Args:
+            size: bytes, at least 1.
+        """
 
 
 def replay(audio: Source, speed: float = 1.0, name: str | None = None) -> Feed:

@@ -42,6 +42,8 @@ from samevoice.speech.vad import RATE, Hysteresis, SileroVad, everything
 if TYPE_CHECKING:
     from samevoice.gallery.gallery import Gallery
 
+__all__ = ["Session"]
+
 BEHIND: Seconds = 2.0  # that are worth telling; then twice as many
 
 
@@ -52,10 +54,10 @@ class Session:
         feed: where sound comes from.
         diarizer: hears it; its model is that of the gallery.
         gallery: the people; None for local names only.
-        fpir: share of unknown voices tolerated to get anybody's name.
+        fpir: share of unknown voices tolerated to get anybody's name; by default 0.01.
         telling: how speakers are told apart at the end.
         detector: finds the speech.
-        kept: seconds of speech in the ring.
+        kept: seconds of speech in the ring; by default 30.
 
     Raises:
         ConfigError: the ring is too short for the longest look, or the model has no calibration.

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from samevoice.losses.base import Loss
 
+__all__ = ["LOSSES", "Layout", "build"]
+
 Layout = Literal["triplets", "pairs", "any"]
 """How the rows of a batch are arranged: what a loss needs, or what a sampler yields."""
 

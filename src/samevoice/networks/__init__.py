@@ -13,6 +13,8 @@ from samevoice.options import registered, with_options
 if TYPE_CHECKING:
     from torch import nn
 
+__all__ = ["NETWORKS", "ZOO", "build"]
+
 NETWORKS: dict[str, str] = {
     "rescnn": "samevoice.networks.rescnn:ResCnn",
     "rescnn-simple": "samevoice.networks.rescnn:simple",

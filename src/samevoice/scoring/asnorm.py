@@ -23,6 +23,8 @@ from samevoice.models.embedding import NORM_TOLERANCE
 from samevoice.scoring.arrays import damaged, read_arrays, write_arrays
 from samevoice.scoring.calibration import Array
 
+__all__ = ["Cohort", "Statistics", "as_norm", "statistics"]
+
 Vectors = NDArray[np.float32]
 
 MIN_SD = 1e-3  # cosines to a real cohort spread 0.03 or more; less means that it repeats one recording
@@ -32,7 +34,7 @@ BLOCK_SCORES = 1 << 22  # cosines held at a time: 16 MB
 class Statistics(NamedTuple):
     """How each row scores against the part of a cohort most similar to it.
 
-    Args:
+    Attributes:
         means: mean score, shape (n,).
         sds: standard deviation, at least `MIN_SD`, shape (n,).
     """
@@ -41,7 +43,11 @@ class Statistics(NamedTuple):
     sds: Array
 
     def of(self, rows: NDArray[np.intp]) -> Statistics:
-        """Those of chosen rows, in their order and as often as they are named: one side of many trials."""
+        """Those of chosen rows, in their order and as often as they are named: one side of many trials.
+
+        Args:
+            rows: their numbers, shape (k,).
+        """
         return Statistics(self.means[rows], self.sds[rows])
 
 
@@ -74,6 +80,9 @@ class Cohort:
 
     def save(self, path: Path) -> None:
         """Write to a file.
+
+        Args:
+            path: of the file, which is replaced whole.
 
         Raises:
             ModelError: the file cannot be written.

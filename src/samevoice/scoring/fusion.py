@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from samevoice.scoring.calibration import Array, logistic_regression
 
+__all__ = ["Fusion"]
+
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
@@ -66,6 +68,9 @@ class Fusion:
 
     def llrs(self, columns: Array) -> Array:
         """Evidence for one speaker, natural logarithm, shape (n, k) to (n,).
+
+        Args:
+            columns: scores of n trials by k systems, shape (n, k).
 
         Raises:
             ValueError: there are not as many columns as were fitted.

@@ -26,6 +26,8 @@ from samevoice.options import checked_number, checked_size
 from samevoice.scoring.arrays import damaged, read_arrays, write_arrays
 from samevoice.scoring.calibration import Array
 
+__all__ = ["Plda", "fit_plda"]
+
 Vectors = NDArray[np.floating[Any]]
 
 SINGULAR = 1e-10  # of the mean variance of all recordings; a direction with less has none
@@ -87,7 +89,12 @@ class Plda:
         return found
 
     def llr_matrix(self, first: Vectors, second: Vectors) -> Array:
-        """The same for every row of one table with every row of another: (n, d) and (m, d) to (n, m)."""
+        """The same for every row of one table with every row of another: (n, d) and (m, d) to (n, m).
+
+        Args:
+            first: embeddings, shape (n, d).
+            second: embeddings, shape (m, d).
+        """
         one, two = self._project(first), self._project(second)
         cross, own, constant = self._terms()
         found: Array = (one * cross) @ two.T
@@ -114,6 +121,9 @@ class Plda:
 
     def save(self, path: Path) -> None:
         """Write to a file.
+
+        Args:
+            path: of the file, which is replaced whole.
 
         Raises:
             ModelError: the file cannot be written.

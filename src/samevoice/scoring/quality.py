@@ -33,6 +33,8 @@ from samevoice.errors import ModelError
 from samevoice.scoring.calibration import MAX_LLR, Array, logistic_regression
 from samevoice.scoring.fusion import even_importance
 
+__all__ = ["QualityCalibration", "measures"]
+
 Method = Literal["logistic", "gaussian"]
 Number = TypeVar("Number", int, float)
 Known = ArrayLike | Sequence[float | None]
@@ -203,6 +205,9 @@ class QualityCalibration:
     @staticmethod
     def from_json(data: Mapping[str, object]) -> QualityCalibration:
         """Read what `to_json` wrote.
+
+        Args:
+            data: plain values.
 
         Raises:
             ModelError: a field is missing, unknown or not of its type.

@@ -46,7 +46,11 @@ class Heard:
     kept: tuple[Waveform, ...] | None
 
     def blocks(self, quality: str) -> Iterable[Waveform]:
-        """The sound at the working rate once more."""
+        """The sound at the working rate once more.
+
+        Args:
+            quality: name of the resampling filter, where the sound was not kept.
+        """
         if self.kept is not None:
             return self.kept
         mono = (mix(block) for block in self.recording.blocks())
@@ -68,8 +72,9 @@ def listen(
         audio: anything `open_recording` takes.
         detector: finds the speech.
         name: what to call the recording in messages.
-        rate: the working rate, in Hz, at which the sound is wanted in the second walk; the detector has its own.
-        quality: name of the resampling filter.
+        rate: the working rate, in Hz, at which the sound is wanted in the second walk, by default 16,000; the detector
+            has its own.
+        quality: name of the resampling filter; by default "HQ".
         progress: is told the fraction done, in [0, 1], where the header gives a duration.
 
     Raises:

@@ -47,7 +47,7 @@ def timeline(
 
     Args:
         audio: a path, "-", bytes of a file, a binary file object, or a `Waveform`.
-        model: a loaded model, or the name or file of one.
+        model: a loaded model, or the name or file of one; by default "campplus".
         grid: length and step; by default 1.5 s every 0.75 s.
         reference: what to compare the slices with: a recording of one person, an embedding, or `Voices`.
         hysteresis: how probabilities of speech become segments.

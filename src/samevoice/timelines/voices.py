@@ -40,12 +40,20 @@ class Voices:
 
     @classmethod
     def of(cls, name: str, embedding: Embedding) -> Voices:
-        """One voice."""
+        """One voice.
+
+        Args:
+            name: what to call it.
+            embedding: of it.
+        """
         return cls((name,), embedding.vector[None], np.array([embedding.seconds]), embedding.model)
 
     @classmethod
     def enrolled(cls, gallery: Gallery) -> Voices:
         """Everybody who is enrolled, by the gallery's model.
+
+        Args:
+            gallery: of the people.
 
         Raises:
             GalleryError: nobody is, or the gallery cannot be read.
@@ -78,6 +86,9 @@ class Voices:
     def require(self, model: str) -> None:
         """Refuse voices of another model.
 
+        Args:
+            model: fingerprint of the model that is needed.
+
         Raises:
             FingerprintMismatch: so.
         """
@@ -85,12 +96,21 @@ class Voices:
             raise FingerprintMismatch(model, self.model)
 
     def cosines(self, vectors: Vectors, rows: NDArray[np.intp]) -> Vectors:
-        """Cosines of vectors (n, d) with some of the voices, float32 (n, rows)."""
+        """Cosines of vectors (n, d) with some of the voices, float32 (n, rows).
+
+        Args:
+            vectors: of unit norm, shape (n, d).
+            rows: numbers of the voices, shape (r,).
+        """
         found: Vectors = np.clip(vectors @ self.vectors[rows].T, -1.0, 1.0)
         return found
 
     def nearest(self, vectors: Vectors) -> tuple[NDArray[np.int32], Vectors]:
-        """For each of n vectors (n, d) the voice with the highest cosine, and that cosine."""
+        """For each of n vectors (n, d) the voice with the highest cosine, and that cosine.
+
+        Args:
+            vectors: of unit norm, shape (n, d).
+        """
         best, top = np.zeros(len(vectors), dtype=np.int32), np.zeros(len(vectors), dtype=np.float32)
         everybody = np.arange(len(self))
         block = max(1, BLOCK // len(self))

@@ -16,6 +16,8 @@ from samevoice.options import checked_size
 from samevoice.training.index import Rows, UtteranceIndex
 from samevoice.training.sampler import Sampler, fits
 
+__all__ = ["BufferSampler"]
+
 
 class BufferSampler(Sampler):
     """Batches of B rows in the order in which a shuffle buffer releases them, epoch after epoch.

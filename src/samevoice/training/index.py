@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from samevoice.errors import ConfigError
 
+__all__ = ["PairCounts", "UtteranceIndex", "pair_counts"]
+
 Rows = NDArray[np.int64]
 
 

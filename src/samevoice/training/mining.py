@@ -30,6 +30,8 @@ from samevoice.training.index import Rows, UtteranceIndex
 from samevoice.training.pk import PkSampler
 from samevoice.training.sampler import Sampler, State, fits
 
+__all__ = ["MinedTripletSampler", "hardest_triplets"]
+
 
 class MinedTripletSampler(Sampler):
     """Batches of 3 B rows (anchors, positives, negatives) in which positives and negatives are hard.
@@ -127,7 +129,11 @@ class MinedTripletSampler(Sampler):
         return {**super().state(), "candidates": self.candidates.state(), "remembered": self.history.state()}
 
     def check(self, state: Mapping[str, Any]) -> None:
-        """Refuse a state that `restore` cannot take, candidates and history included; changes nothing."""
+        """Refuse a state that `restore` cannot take, candidates and history included; changes nothing.
+
+        Args:
+            state: what `state` gave, possibly after a trip through JSON.
+        """
         super().check(state)
         self.candidates.check(state.get("candidates", {}))
         self._known(self.history.read(state.get("remembered", {}))[0])

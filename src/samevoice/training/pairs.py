@@ -15,6 +15,8 @@ from samevoice.options import checked_size
 from samevoice.training.index import Rows, UtteranceIndex
 from samevoice.training.sampler import Sampler, fits
 
+__all__ = ["PairSampler"]
+
 
 class PairSampler(Sampler):
     """Batches of 2 B rows: B first sides, then their second sides; B/2 pairs are the same speaker, in random places.

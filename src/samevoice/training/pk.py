@@ -13,6 +13,8 @@ from samevoice.options import checked_size
 from samevoice.training.index import Rows, UtteranceIndex
 from samevoice.training.sampler import Sampler, fits
 
+__all__ = ["PkSampler"]
+
 
 class PkSampler(Sampler):
     """Batches of P K rows: K utterances of one speaker, then K of the next, for P different speakers.

@@ -14,6 +14,8 @@ from samevoice.options import checked_flag, checked_size
 from samevoice.training.index import Rows, UtteranceIndex
 from samevoice.training.sampler import Sampler, fits
 
+__all__ = ["TripletSampler"]
+
 
 class TripletSampler(Sampler):
     """Batches of 3 B rows: B anchors, their positives (another utterance of that speaker), B negatives.

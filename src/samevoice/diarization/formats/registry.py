@@ -50,6 +50,10 @@ FORMATS = {
 def write(diarization: Diarization, name: str) -> str:
     """A diarization in a format.
 
+    Args:
+        diarization: to be written.
+        name: of the format, a key of `FORMATS`.
+
     Raises:
         ConfigError: there is no such format.
     """
@@ -74,6 +78,9 @@ def read(text: str | bytes, name: str, source: str = "text") -> list[Diarization
 
 def by_suffix(path: Path) -> str:
     """The name of the format that a file's suffix stands for.
+
+    Args:
+        path: of a file, which need not be there.
 
     Raises:
         ConfigError: it stands for none.
@@ -107,6 +114,9 @@ def read_all(path: Path) -> dict[str, Diarization]:
 
     An RTTM file of a folder that holds no turns is a recording in which nobody speaks, named as the file is.
 
+    Args:
+        path: of a file, or of a folder.
+
     Raises:
         ConfigError: the suffix of the file stands for no format.
         DataError: a file cannot be read, a recording is there twice, or the folder holds none.
@@ -129,6 +139,9 @@ def read_all(path: Path) -> dict[str, Diarization]:
 
 def read_bytes(path: Path) -> bytes:
     """What a file holds.
+
+    Args:
+        path: of the file.
 
     Raises:
         DataError: it cannot be read, or is larger than any list of turns.
