@@ -44,7 +44,7 @@ NOT_RUN: dict[str, str] = {
     "arecord ": "needs a microphone",
     "samevoice listen    ": "needs a microphone",
     "samevoice listen --people": "needs a microphone",
-    "samevoice batch embed corpus.jsonl -o voices/ --ray": "needs a cluster; tests/batch runs the same work on Ray here",
+    "samevoice batch embed corpus.jsonl -o voices/ --ray": "needs a cluster; tests/batch does the same on Ray here",
 }
 
 
@@ -161,7 +161,7 @@ class Walk:
 
     page: str
     folder: Path
-    changes: Mapping[str, str] = field(default_factory=dict)
+    changes: dict[str, str] = field(default_factory=dict)
     more: Mapping[str, Sequence[str]] = field(default_factory=dict)
     names: dict[str, Any] = field(default_factory=dict)
     figures: bool = True
@@ -177,7 +177,12 @@ class Walk:
         shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m samevoice "$@"\n')
         shim.chmod(0o755)
         (bin_folder / "python").symlink_to(sys.executable)
-        self.environment |= {"XDG_DATA_HOME": str(self.folder / ".data"), "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "100"}
+        path = self.environment.get("PATH", os.environ["PATH"])
+        self.environment |= {
+            "XDG_DATA_HOME": str(self.folder / ".data"),
+            "PATH": f"{bin_folder}{os.pathsep}{path}",
+            "COLUMNS": "100",
+        }
 
     def __enter__(self) -> Walk:
         return self
@@ -242,8 +247,9 @@ class Walk:
             if step.text.startswith(start):
                 text = f"{text.partition(' #')[0]} {shlex.join(extra)}"
         if text.startswith("export "):
-            name, _, value = text.removeprefix("export ").partition("=")
-            self.environment[name] = self._shell(f'printf %s "{value.strip(chr(34))}"').stdout
+            (setting,) = shlex.split(text, comments=True)[1:]
+            name, _, value = setting.partition("=")
+            self.environment[name] = value
             return Done(step, 0, "", "")
         if text.startswith("samevoice serve"):
             return self._serve(step, text)

@@ -1,7 +1,7 @@
 """What a page shows of a command's words, compared with what the command says.
 
 Days, times, keys and digests differ from run to run and are not compared; numbers may be off by a little, because
-processors round differently. A line `...` stands for any lines, so that a page may leave some out.
+processors round differently. `...` stands for anything within a line, and in a line of its own for any lines.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def differences(shown: Sequence[str], said: Sequence[str], *, figures: bool) -> 
 
 def _alike(shown: str, said: str, figures: bool) -> bool:
     one, other = _steady(shown), _steady(said)
+    if LEFT_OUT in one:
+        return re.fullmatch(".*".join(map(re.escape, one.split(LEFT_OUT))), other) is not None
     if NUMBER.sub("#", one) != NUMBER.sub("#", other):
         return False
     pairs = zip(NUMBER.findall(one), NUMBER.findall(other), strict=True)

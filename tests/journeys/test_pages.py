@@ -7,9 +7,7 @@ that is new is walked without anybody having to name it.
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import pytest
 from commandline import samevoice
 from pagefiles import SAMPLES, prepare
 from pages import NOT_RUN, Step, Walk, all_pages, steps
+from sockets import free_port
 
 import samevoice as sv
 from samevoice.evaluation import trials
@@ -46,18 +45,11 @@ QUICK = dict(
         train("fbanknet", *TWO),
         train("fbanknet-20k", *TWO),
         train("fbanknet-distilled", *stages("batch=8", together=3)),
-        train("small", *stages("batch=4", together=2)),
+        train("small", *stages("batch=4", together=2), "validation.seconds=1.5"),
         train("ecapa", *stages("batch=4", margin=2)),
         ("samevoice simulate ", ("--count", "1", "--speakers", "2", "--minutes", "0.3")),
     ]
 )
-
-
-def free_port() -> str:
-    """A port that nobody listens at."""
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        return str(taken.getsockname()[1])
 
 
 def random_voices(seed: int, people: int = 12) -> tuple[Any, list[str]]:
@@ -127,6 +119,16 @@ PREPARE: dict[str, Callable[[Walk], None]] = {
 }
 
 
+def authorised(walk: Walk) -> None:
+    """What docs/service.md writes for a key, a host and the data folder."""
+    with walk.here():
+        key = samevoice("keys", "add", "reader", "--role", "admin").stdout.strip()
+    walk.changes |= {"sv_...": key, "HOST": "localhost", "DATA": str(walk.folder / ".data" / "samevoice" / "service")}
+
+
+PAUSES: dict[str, tuple[str, Callable[[Walk], None]]] = {"docs/service.md": ("curl --cacert", authorised)}
+
+
 def claimed() -> set[str]:
     """Pages that have a test of their own."""
     tests = Path(__file__).parent.glob("test_*.py")
@@ -144,6 +146,10 @@ def test_what_the_page_says_can_be_done(page: str, tmp_path: Path) -> None:
     prepare(tmp_path, " ".join(step.text for step in steps(page)))
     with Walk(page, tmp_path, changes={"8750": free_port()}, more=QUICK) as walk:
         PREPARE.get(page, lambda _: None)(walk)
+        if page in PAUSES:
+            until, then = PAUSES[page]
+            walk.run(until)
+            then(walk)
         walk.run()
 
 
