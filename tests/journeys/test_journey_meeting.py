@@ -17,7 +17,11 @@ import samevoice as sv
 from samevoice.diarization import formats
 from samevoice.diarization.scoring import score
 
-VOICES = {"ann": ("librispeech_1255_a.flac",), "carl": ("sample_2.mp3",), "philippe": ("philippe_2.flac", "philippe_1.flac")}
+VOICES = {
+    "ann": ("librispeech_1255_a.flac",),
+    "carl": ("sample_2.mp3",),
+    "philippe": ("philippe_2.flac", "philippe_1.flac"),
+}
 
 
 @pytest.mark.slow
