@@ -39,7 +39,6 @@ ANSWERS = {"verify": {0, 1, 3}, "identify": {0, 1, 3}, "batch": {0, 3}}  # exit 
 NOT_RUN: dict[str, str] = {
     "pip install": "needs a package index; tests/journeys/test_container.py installs the package and its extras",
     "make ": ".ci/run gives exactly these commands, in a bare checkout",
-    "git clone": "needs the network",
     "docker ": "needs a container engine; tests/journeys/test_container.py runs every step of the image without one",
     "arecord ": "needs a microphone",
     "samevoice listen    ": "needs a microphone",
