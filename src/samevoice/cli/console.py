@@ -86,6 +86,11 @@ def audio_files(paths: Sequence[str]) -> list[str]:
     return found
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A number with what it counts: "1 person", "1,024 people"."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def warn(warnings: Sequence[str]) -> None:
     """Show warnings on stderr, each on a line."""
     for warning in warnings:

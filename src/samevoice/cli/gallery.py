@@ -14,6 +14,7 @@ from samevoice.cli.console import (
     GalleryOption,
     JsonOption,
     ThreadsOption,
+    counted,
     err,
     out,
     print_json,
@@ -70,9 +71,11 @@ def migrate(
     if json:
         print_json({"model": found.model, "embedded": found.embedded, "again": found.again})
         return
-    out.print(f"The model is {found.model} now; {found.embedded:,} voiceprints were embedded anew.", markup=False)
+    out.print(f"The model is {found.model} now; {counted(found.embedded, 'voiceprint')} embedded anew.", markup=False)
     if found.again:
-        out.print(f"{found.again:,} voiceprints have no usable sound: enrol these people again.", style="yellow")
+        out.print(
+            f"{counted(found.again, 'voiceprint')} without usable sound: enrol these people again.", style="yellow"
+        )
 
 
 @app.command("rekey")

@@ -14,6 +14,7 @@ from samevoice.cli.console import (
     ThreadsOption,
     audio_files,
     complain,
+    counted,
     err,
     error_entry,
     out,
@@ -80,7 +81,7 @@ def _tell(path: str | None, result: Identification) -> None:
     out.print(f"{shown(path)}: {result}" if path else str(result), style=COLOURS[result.verdict], markup=False)
     for one in result.candidates:
         out.print(f"  {100 * one.probability:5.1f} %  cosine {one.score:6.3f}  {shown(one.name)}", markup=False)
-    figures = [f"{result.people:,} people", f"speech {result.speech:.1f} s", result.model]
+    figures = [counted(result.people, "person", "people"), f"speech {result.speech:.1f} s", result.model]
     if result.threshold is not None:
         figures.insert(0, f"threshold {result.threshold:.3f}")
     err.print(", ".join(figures), style="dim", markup=False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from samevoice.cli.console import JsonOption, err, out, print_json
+from samevoice.cli.console import JsonOption, counted, err, out, print_json
 from samevoice.errors import ConfigError
 from samevoice.service.keys import ROLES, Key, Keys, Role
 from samevoice.service.options import Options
@@ -65,9 +66,9 @@ def list_keys(
         print_json([_told(key) for key in found])
         return
     for key in found:
-        end = "" if key.expires is None else f", {'ended' if key.is_expired else 'until'} {key.expires}"
+        end = f", {'ended' if key.is_expired else 'until'} {_minute(key.expires)}" if key.expires else ""
         out.print(f"{key.name}  {key.role}, made {key.created[:10]}{end}", markup=False)
-    err.print(f"{len(found)} keys", style="dim", markup=False)
+    err.print(counted(len(found), "key"), style="dim", markup=False)
 
 
 @app.command("revoke")
@@ -83,6 +84,11 @@ def revoke(
     """
     key = _keys(keys, data, config).revoke(name)
     out.print(f"revoked: {key.name}", markup=False)
+
+
+def _minute(moment: str) -> str:
+    """A moment of the file of keys, for people."""
+    return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _keys(keys: Path | None, data: Path | None, config: Path | None) -> Keys:

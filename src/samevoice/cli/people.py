@@ -10,7 +10,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 import samevoice as sv  # whose gallery is imported when it is first used: SQLAlchemy takes a quarter of a second
-from samevoice.cli.console import GalleryModelOption, GalleryOption, JsonOption, complain, err, out, print_json
+from samevoice.cli.console import GalleryModelOption, GalleryOption, JsonOption, complain, counted, err, out, print_json
 from samevoice.cli.enrol import moment
 from samevoice.cli.outputs import require_writable
 from samevoice.errors import ConfigError, GalleryError
@@ -50,7 +50,7 @@ def list_people(
         return
     for person in people:
         out.print(_line(person), markup=False)
-    err.print(f"{len(people):,} people", style="dim", markup=False)
+    err.print(counted(len(people), "person", "people"), style="dim", markup=False)
 
 
 @app.command("show")
@@ -161,7 +161,7 @@ def purge(
     """Remove the voiceprints that have expired."""
     with _gallery(gallery) as opened:
         gone = opened.purge(None if before is None else moment(before))
-    out.print(f"{gone:,} voiceprints had expired and are removed.", markup=False)
+    out.print(f"{counted(gone, 'voiceprint')} had expired and {'is' if gone == 1 else 'are'} removed.", markup=False)
 
 
 @app.command("audit")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import samevoice as sv  # whose gallery is imported when it is first used: SQLAlchemy takes a quarter of a second
-from samevoice.cli.console import GalleryOption, JsonOption, err, out, print_json
+from samevoice.cli.console import GalleryOption, JsonOption, counted, err, out, print_json
 from samevoice.cli.outputs import require_writable, write_text
 from samevoice.gallery.names import shown
 
@@ -35,7 +35,7 @@ def list_recordings(
     for one in found:
         people = ", ".join(map(shown, one.people)) or "nobody"
         out.print(f"{one.id:>5}  {one.at:%Y-%m-%d}  {one.extent:8.1f} s  {shown(one.label)}: {people}", markup=False)
-    err.print(f"{len(found):,} recordings", style="dim", markup=False)
+    err.print(counted(len(found), "recording"), style="dim", markup=False)
 
 
 @app.command("show")

@@ -234,7 +234,7 @@ def fit(
     pairs = count_pairs(first[~is_target], second[~is_target])
     supported = sorted((rate for rate in rates if rate >= least_rate(pairs)), reverse=True)
     if not supported:
-        raise ValueError(f"{pairs} speaker pairs support none of the rates; give higher ones")
+        raise ValueError(f"{pairs} speaker pairs support none of the rates; take more speakers, or higher rates")
     columns = []
     for duration in durations:
         chosen = ~is_target & (seconds == duration)

