@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 import samevoice
-from samevoice.models import store
-from tools.docs import cards, commandline, links, surface
+from tools.docs import commandline, links, surface
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = sorted(
@@ -105,10 +104,3 @@ def test_commands_are_shown_with_their_options() -> None:
     assert "samevoice verify monday.wav tuesday.m4a --far 0.005" in verify
     assert "[samevoice.verify](" not in verify
     assert "[bold]" not in "".join(pages.values())
-
-
-def test_every_model_has_its_card() -> None:
-    page = cards.page()
-    for name in store.names():
-        assert f"\n## {name}\n" in page
-        assert store.card_of(name).fingerprint in page

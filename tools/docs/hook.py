@@ -16,7 +16,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from tools.docs import cards, commandline, glossary, links, surface
+from tools.docs import commandline, glossary, links, surface
 
 log = logging.getLogger("mkdocs.hooks.samevoice")  # its warnings fail the strict build
 
@@ -53,7 +53,7 @@ def generated() -> dict[str, str]:
         page: links.led((links.ROOT / source).read_text(encoding="utf-8"), source, page)
         for source, page in links.shown().items()
     }
-    return outside | surface.pages() | commandline.pages() | {cards.PAGE: cards.page()}
+    return outside | surface.pages() | commandline.pages()
 
 
 def _expanded(entry: Any) -> Any:

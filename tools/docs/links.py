@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = "docs"
 SHOWN = {
     "README.md": "overview.md",
+    "README.vi.md": "overview.vi.md",
     "benchmarks/README.md": "reference/measurements.md",
     "samples/README.md": "project/samples.md",
     "CHANGELOG.md": "project/changelog.md",
