@@ -86,9 +86,9 @@ def test_a_module_without_promises_is_not_public() -> None:
 
 
 def test_pages_import_what_is_public_alone() -> None:
-    """Snippets teach no name that may change without notice."""
+    """Snippets teach no name that may change without notice, but to who changes samevoice itself."""
     public = {name for name, _ in surface.anchors()} | {f"samevoice.{one}" for one in samevoice.PUBLIC_MODULES}
-    for path in WRITTEN:
+    for path in (one for one in WRITTEN if one.name != "CONTRIBUTING.md"):
         blocks = re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
         for module, names in re.findall(r"^from (samevoice[\w.]*) import (.+)$", "\n".join(blocks), re.MULTILINE):
             for name in names.split(","):
