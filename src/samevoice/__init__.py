@@ -8,6 +8,7 @@
 | name | what |
 |---|---|
 | `verify` | two recordings -> `Decision` |
+| `judge` | two embeddings -> `Decision` |
 | `compare` | many recordings -> matrix of cosines |
 | `Gallery` | people enrolled: `enrol`, `identify`, `verify`, `delete` |
 | `load_model` | a name or file -> `Model`, with `embed` and `embed_many` |
@@ -15,6 +16,7 @@
 | `Waveform`, `Segment`, `Timeline`, `Embedding`, `Decision`, `ModelCard` | the values |
 | `diarize` | who speaks when -> `Diarized`: turns, speakers, how many there may be |
 | `Draft` | a diarization put right by a person: merge, split, assign, undo |
+| `Evidence`, `finish` | what was heard of a recording, to be kept; the diarization that follows from it |
 | `timeline` | slices of a recording with speech, level and embedding -> `SliceTable` |
 | `SamevoiceError` and its children | everything that can go wrong |
 
@@ -33,8 +35,9 @@ if TYPE_CHECKING:
     from samevoice.audio.quality import AudioReport
     from samevoice.audio.waveform import Waveform
     from samevoice.diarization.clustering import Telling
-    from samevoice.diarization.diarizer import Diarized, diarize, load_diarizer
+    from samevoice.diarization.diarizer import Diarized, diarize, finish, load_diarizer
     from samevoice.diarization.editing import Draft
+    from samevoice.diarization.evidence import Evidence
     from samevoice.diarization.turns import Diarization, Turn
     from samevoice.embedder import Model, load_detector, load_model
     from samevoice.errors import (
@@ -60,7 +63,7 @@ if TYPE_CHECKING:
     from samevoice.timelines.slicing import timeline
     from samevoice.timelines.table import Slice, SliceTable
     from samevoice.timelines.voices import Voices
-    from samevoice.verification import compare, verify
+    from samevoice.verification import compare, judge, verify
 
 __version__ = "0.1.0"
 
@@ -75,6 +78,7 @@ _HOMES = {
     "Draft": "diarization.editing",
     "Embedding": "models.embedding",
     "EnrolmentRefused": "errors",
+    "Evidence": "diarization.evidence",
     "FingerprintMismatch": "errors",
     "Gallery": "gallery.gallery",
     "GalleryError": "errors",
@@ -98,6 +102,8 @@ _HOMES = {
     "Waveform": "audio.waveform",
     "compare": "verification",
     "diarize": "diarization.diarizer",
+    "finish": "diarization.diarizer",
+    "judge": "verification",
     "listen": "speech.listening",
     "load_detector": "embedder",
     "load_diarizer": "diarization.diarizer",
@@ -118,6 +124,7 @@ __all__ = [
     "Draft",
     "Embedding",
     "EnrolmentRefused",
+    "Evidence",
     "FingerprintMismatch",
     "Gallery",
     "GalleryError",
@@ -141,6 +148,8 @@ __all__ = [
     "Waveform",
     "compare",
     "diarize",
+    "finish",
+    "judge",
     "listen",
     "load_detector",
     "load_diarizer",

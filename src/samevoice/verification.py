@@ -81,7 +81,7 @@ def judge(
         model: which made the embeddings.
         far: as in `verify`.
         threshold: as in `verify`.
-        prior: as in `verify`.
+        prior: as in `verify`; by default 0.5.
         warnings: to put on record.
 
     Raises:

@@ -142,8 +142,9 @@ def test_similarity_distillation_equals_numpy(others: int | None) -> None:
     weight = next(loss.parameters()).detach().double().numpy()
 
     def softmax(vector: np.ndarray) -> np.ndarray:
-        raised = np.exp([5.0 * cosine(vector, anchor) for anchor in anchors])
-        return raised / raised.sum()
+        raised: np.ndarray = np.exp([5.0 * cosine(vector, anchor) for anchor in anchors])
+        shares: np.ndarray = raised / raised.sum()
+        return shares
 
     def oracle(at: np.ndarray) -> float:
         pairs = [(softmax(one), softmax(other)) for one, other in zip(teacher, at @ weight.T, strict=True)]

@@ -19,7 +19,7 @@ INDEX = f"{FOLDER}/index.md"
 SOURCE = Path(__file__).parents[2] / "src" / "samevoice"
 
 TOPICS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "decisions": ("Two recordings, one decision", ("verify", "compare", "Decision")),
+    "decisions": ("Two recordings, one decision", ("verify", "judge", "compare", "Decision")),
     "models": ("Models and embeddings", ("load_model", "Model", "Embedding", "ModelCard")),
     "recordings": (
         "Recordings and speech",
@@ -31,7 +31,7 @@ TOPICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "people": ("People enrolled", ("Gallery", "Identification")),
     "conversations": (
         "Conversations",
-        ("diarize", "load_diarizer", "Telling", "Diarized", "Diarization", "Turn", "Draft"),
+        ("diarize", "load_diarizer", "Telling", "Diarized", "Diarization", "Turn", "Draft", "Evidence", "finish"),
     ),
     "timelines": ("Slices of a recording", ("timeline", "Grid", "SliceTable", "Slice", "Voices")),
     "errors": (

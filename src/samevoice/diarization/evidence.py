@@ -85,6 +85,9 @@ class Evidence:
     def save(self, path: Path) -> None:
         """Write everything into one file, whole or not at all.
 
+        Args:
+            path: of the file, ending in .npz.
+
         Raises:
             OSError: the file cannot be written.
         """
@@ -98,6 +101,9 @@ class Evidence:
     @classmethod
     def load(cls, path: Path) -> Evidence:
         """Read what `save` wrote; nothing in it is run.
+
+        Args:
+            path: of the file.
 
         Raises:
             DataError: the file cannot be read, or is not such a file.
@@ -121,6 +127,9 @@ class Evidence:
 
     def check(self, where: str) -> None:
         """Refuse arrays that do not fit together.
+
+        Args:
+            where: what to call the file in the message.
 
         Raises:
             DataError: so.
