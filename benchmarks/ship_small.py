@@ -3,7 +3,7 @@
 What the card says of the data is true of exactly the corpora named here; who trains on others ships another card.
 The calibration of an earlier network does not fit: run `python -m benchmarks.fit_calibration --model small` next.
 
-Run: python -m benchmarks.ship_small RUN
+Run: python -m benchmarks.ship_small RUN [--how TEXT]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from samevoice.models import shipped, store
 from samevoice.models.card import Licences, Window, fingerprint_of
 from samevoice.models.encoder import read_model, write_model
 
-SUMMARY = "A small network of our own, taught by CAM++: part of samevoice, faster, much less exact so far."
+SUMMARY = "A small network of our own, taught by CAM++: part of samevoice, faster, less exact."
 LICENCES = Licences(
     code="Apache-2.0",
     weights="Apache-2.0 (CAM++, the teacher, is under Apache-2.0 too)",
@@ -33,6 +33,7 @@ DATA = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
+    parser.add_argument("--how", default="", help="what was done otherwise than the recipe says, for the card")
     options = parser.parse_args()
     told = json.loads((options.run / "run.json").read_text(encoding="utf-8"))
     sides = told["data"]
@@ -45,7 +46,7 @@ def main() -> None:
         window=Window(2_000, 2_000),
         min_speech=0.5,
         licences=LICENCES,
-        source="trained with the recipe small of samevoice",
+        source="trained with the recipe small of samevoice" + (f": {options.how}" if options.how else ""),
         training_data=DATA.format(
             train="English",
             speakers=learnt["speakers"],
