@@ -27,7 +27,7 @@ LIST = Path(__file__).with_name("shipped.toml")
 NEEDED = Path(__file__).with_name("needed.json")
 NOTICE = ROOT / "NOTICE"
 PAGE = ROOT / "docs" / "licences.md"
-OWN_TEXT = frozenset((".py", ".md", ".toml", ".yaml", ".css", ".html", ".js", ".json", ".txt", ".typed", ""))
+OWN_TEXT = frozenset((".py", ".md", ".toml", ".yaml", ".yml", ".css", ".html", ".js", ".json", ".txt", ".typed", ""))
 """Endings of what we write ourselves; anything else must be listed, and so must all of `vendor` and `tests/data`."""
 
 NOTICE_HEAD = """samevoice

@@ -48,8 +48,8 @@ def requirements(extra: str | None = None) -> list[Requirement]:
 
 
 def extras() -> list[str]:
-    """The extras for users: `dev` is for who works on samevoice."""
-    return [name for name in table()["optional-dependencies"] if name != "dev"]
+    """The extras for users: `dev` and `docs` are for who works on samevoice."""
+    return [name for name in table()["optional-dependencies"] if name not in ("dev", "docs")]
 
 
 def pythons() -> list[str]:
