@@ -24,7 +24,7 @@ from samevoice.models.onnxfile import read_tensors
 from samevoice.networks.small import Small
 from samevoice.speech.vad import everything
 from samevoice.training import moments as module
-from samevoice.training.inheriting import inherit
+from samevoice.training.inheriting import inherit, terms_of
 from samevoice.training.items import Item, items_of
 from samevoice.training.moments import Moments, teacher_moments
 from samevoice.training.recipe import Data
@@ -193,6 +193,22 @@ def test_tensors_are_inherited_by_name(taught: Path) -> None:
         inherit(network, str(taught), ["nowhere"])
     with pytest.raises(ConfigError, match=r"has no tensor 'dense\.0\.weight' of shape"):
         inherit(torch.nn.ModuleDict({"dense": torch.nn.Sequential(torch.nn.Linear(2, 3))}), str(taught), ["dense"])
+
+
+def test_all_of_a_model_can_be_inherited(tmp_path: Path) -> None:
+    """Also what an export keeps once, because two normalisations hold the same."""
+    torch.manual_seed(11)
+    whole = Small()
+    whole(torch.randn(4, 60, 80))
+    path = tmp_path / "whole.onnx"
+    export_model(whole.eval(), zoo.entry("campplus").card, path)
+    other = Small()
+    names = inherit(other, str(path), [""])
+    theirs, own = whole.state_dict(), other.state_dict()
+    assert {*names} == {name for name in own if not name.endswith("num_batches_tracked")}
+    for name in names:
+        torch.testing.assert_close(own[name], theirs[name])
+    assert terms_of(str(path)) == f"{zoo.entry('campplus').card.licences.weights} (weights of campplus)"
 
 
 def test_inheriting_needs_a_teacher(tmp_path: Path) -> None:

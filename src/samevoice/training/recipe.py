@@ -94,7 +94,8 @@ class Network:
         options: its options; "speakers" is answered by the data.
         momentum: share of each batch in the running statistics of batch normalisation; None leaves the network's own.
             Keras' 0.01 needs some hundred steps before the network answers outside training as it does in training.
-        inherit: what the names of those tensors begin with that are taken over from the teacher before the training.
+        inherit: what the names of those tensors begin with that are taken over before the training; "" for all.
+        inherit_from: the model that has them, by name or file; the teacher where it is left out.
         frozen: and of those that stay as they are.
     """
 
@@ -102,6 +103,7 @@ class Network:
     options: Mapping[str, Any] = field(default_factory=dict)
     momentum: float | None = None
     inherit: tuple[str, ...] = ()
+    inherit_from: str = ""
     frozen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -286,8 +288,11 @@ class Recipe:
         checked_size("seed", self.seed, 0, MAX_SEED)
         if not self.stage:
             raise ConfigError(f"recipe {self.name!r} has no stage; add [stage.NAME]")
-        if self.network.inherit and not self.distils:
-            raise ConfigError("network.inherit takes from a teacher, but no stage has one; add a distillation loss")
+        if self.network.inherit and not (self.distils or self.network.inherit_from):
+            raise ConfigError(
+                "network.inherit takes from a teacher, but no stage has one; add a distillation loss or "
+                "network.inherit_from"
+            )
         _one_of("teacher_hears", self.teacher_hears, HEARD)
         if self.crop.stretch and self.distils and self.teacher_hears != "crops":
             raise ConfigError('crop.stretch makes voices that the teacher has not heard; add teacher_hears = "crops"')

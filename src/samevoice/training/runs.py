@@ -40,7 +40,7 @@ from samevoice.training.augment.options import augment_options
 from samevoice.training.augment.spec import SpecAugment
 from samevoice.training.checkpoint import resume
 from samevoice.training.crops import Crops
-from samevoice.training.inheriting import inherit
+from samevoice.training.inheriting import inherit, terms_of
 from samevoice.training.items import Items, Parts, digest_of, items_of, joined, parts
 from samevoice.training.journal import prepare_folder
 from samevoice.training.lessons import Lesson
@@ -190,7 +190,7 @@ class Run:
         if sources.start and saved is None:
             network.load_state_dict(best_weights(sources.start, network))
         elif recipe.network.inherit and saved is None:
-            inherit(network, recipe.teacher, recipe.network.inherit)
+            inherit(network, recipe.network.inherit_from or recipe.teacher, recipe.network.inherit)
         trainee = Trainee(network, recipe.crop.frames, recipe.network.frozen)
         rate = trainee.frontend.spec.rate
         sounds = Sounds(sources.corpus.root, rate, cache_bytes=self.cache_bytes)
@@ -203,6 +203,7 @@ class Run:
         )
         terms = inherited_licences(sources.start, (recipe.teacher, model.card.licences.weights) if model else None)
         terms |= {one.licence or "unknown" for one in (*taken.train, *taken.unlabelled)}
+        terms |= {terms_of(recipe.network.inherit_from)} if recipe.network.inherit_from else set()
         licences = tuple(sorted(terms))
         if self.accelerator.is_main_process:
             about = {"name": recipe.network.name, "options": options}
