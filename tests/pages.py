@@ -172,10 +172,10 @@ class Walk:
         self._steps = steps(self.page)
         bin_folder = self.folder / ".bin"
         bin_folder.mkdir()
-        shim = bin_folder / "samevoice"
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m samevoice "$@"\n')
-        shim.chmod(0o755)
-        (bin_folder / "python").symlink_to(sys.executable)
+        for name, arguments in {"samevoice": "-m samevoice ", "python": ""}.items():
+            shim = bin_folder / name  # no link: behind one an interpreter does not find its environment
+            shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n')
+            shim.chmod(0o755)
         path = self.environment.get("PATH", os.environ["PATH"])
         self.environment |= {
             "XDG_DATA_HOME": str(self.folder / ".data"),

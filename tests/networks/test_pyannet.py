@@ -80,4 +80,4 @@ def test_answers_are_distributions_and_windows_do_not_mix() -> None:
         found = network(sound)
         alone = torch.cat([network(one[None]) for one in sound])
     torch.testing.assert_close(found.exp().sum(dim=2), torch.ones(found.shape[:2]))
-    torch.testing.assert_close(found, alone)
+    torch.testing.assert_close(found, alone, rtol=1e-4, atol=1e-4)  # batches are summed up in another order

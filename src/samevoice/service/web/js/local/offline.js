@@ -20,8 +20,12 @@ async function copied() {
     const registration = await navigator.serviceWorker.register(SCRIPT);
     await registration.update().catch(() => undefined); // there is no connection
     await settled(registration.installing ?? registration.waiting);
-    const { active } = await navigator.serviceWorker.ready;
-    return active ? await asked(active, "keep") : false;
+    for (;;) {
+      const { active } = await navigator.serviceWorker.ready;
+      if (!active) return false;
+      const whole = await Promise.race([asked(active, "keep"), replaced(active)]);
+      if (whole !== undefined) return whole;
+    }
   } catch {
     return false; // a certificate that the browser does not know, for instance
   }
@@ -32,6 +36,14 @@ async function settled(coming) {
   while (coming && !["activated", "redundant"].includes(coming.state)) {
     await new Promise((done) => coming.addEventListener("statechange", done, { once: true }));
   }
+}
+
+/** Until another worker has taken over from one, which may then never answer. @param {ServiceWorker} worker */
+async function replaced(worker) {
+  while (worker.state !== "redundant") {
+    await new Promise((done) => worker.addEventListener("statechange", done, { once: true }));
+  }
+  return undefined;
 }
 
 /** Remove it, once what is under way is over. */
