@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.opening import open_corpus
+from samevoice.export import export_model
+from samevoice.models import zoo
+from samevoice.networks.small import Small
 from samevoice.training.cookbook import load_recipe
 from samevoice.training.journal import read_journal
 from samevoice.training.recipe import Recipe
@@ -118,6 +121,15 @@ unlabelled = 4
 objectives = [{ loss = "cosine-distillation" }, { loss = "am-softmax", weight = 0.1 }]
 optimiser = { lr = 1e-3 }
 """
+
+
+def raw_teacher(path: Path) -> Path:
+    """A teacher of the small plan that nobody taught."""
+    torch.manual_seed(7)
+    network = Small()
+    network(torch.randn(8, 60, 80))  # its statistics are those of something
+    export_model(network.eval(), zoo.entry("campplus").card, path)
+    return path
 
 
 def recipe_file(root: Path, *parts: str) -> Path:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from modelmakers import card as plain_card
 from modelmakers import graph as plain_graph
-from runmakers import parted, recipe, rows_of, run, voices
+from runmakers import parted, raw_teacher, recipe, rows_of, run, voices
 
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.sounds import Sounds
@@ -54,13 +54,7 @@ NETWORK = (
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A teacher of the small plan that nobody taught."""
-    torch.manual_seed(7)
-    path = tmp_path_factory.mktemp("teacher") / "teacher.onnx"
-    network = Small()
-    network(torch.randn(8, 60, 80))  # its statistics are those of something
-    export_model(network.eval(), zoo.entry("campplus").card, path)
-    return path
+    return raw_teacher(tmp_path_factory.mktemp("teacher") / "teacher.onnx")
 
 
 @pytest.fixture

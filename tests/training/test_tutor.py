@@ -6,21 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from modelmakers import card as plain_card
 from modelmakers import graph as plain_graph
-from runmakers import parted, recipe, rows_of, run, voices
+from runmakers import parted, raw_teacher, recipe, rows_of, run, voices
 
 from samevoice.audio.waveform import Waveform
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.sounds import Sounds
 from samevoice.embedder import Model, load_model
 from samevoice.errors import ConfigError
-from samevoice.export import export_model
 from samevoice.features.frontend import build_frontend
 from samevoice.features.kinds import default_spec
-from samevoice.models import zoo
-from samevoice.networks.small import Small
 from samevoice.speech.vad import everything
 from samevoice.training.augment import Augmenter, augment_options
 from samevoice.training.crops import Crops
@@ -49,13 +45,7 @@ CHANGES = ('network = { name = "small" }', f"crop = {{ frames = {FRAMES}, stretc
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A teacher of the small plan that nobody taught."""
-    torch.manual_seed(7)
-    path = tmp_path_factory.mktemp("teacher") / "teacher.onnx"
-    network = Small()
-    network(torch.randn(8, 60, 80))  # its statistics are those of something
-    export_model(network.eval(), zoo.entry("campplus").card, path)
-    return path
+    return raw_teacher(tmp_path_factory.mktemp("teacher") / "teacher.onnx")
 
 
 @pytest.fixture
