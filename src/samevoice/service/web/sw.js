@@ -51,13 +51,11 @@ const FILES = [
   "vendor/onnxruntime/ort.wasm.min.mjs",
 ].map((file) => new URL(file, self.registration.scope).href);
 
-/** @type {Promise<boolean>} whether there was a whole copy when the last word was done */
-let work = Promise.resolve(false);
-
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener("message", (event) => {
-  work = work.then(event.data === "drop" ? drop : keep); // one after the other, whichever page asked
+  // One after the other, whichever page asked, and this worker or the one it replaces: each clears away others' copies.
+  const work = self.navigator.locks.request(`${STEM}copy`, event.data === "drop" ? drop : keep);
   event.waitUntil(work.then((kept) => event.ports[0].postMessage(kept)));
 });
 self.addEventListener("fetch", (event) => {
