@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from inspect import Parameter, signature
+from reprlib import Repr
 from typing import Any, TypeVar
 
 from samevoice.errors import ConfigError
@@ -66,6 +67,11 @@ def with_options(
     return make(**fixed, **options)
 
 
+def brief(value: object) -> str:
+    """A value as a message quotes it: not too long, whatever somebody typed."""
+    return _BRIEF.repr(value)
+
+
 def checked_number(name: str, value: float, *, above: float | None = None, low: float = 0, high: float = 1e6) -> float:
     """A setting that lies in low <= value <= high and, where `above` is given, value > above.
 
@@ -75,7 +81,7 @@ def checked_number(name: str, value: float, *, above: float | None = None, low: 
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not low <= value <= high or (above is not None and value <= above):
         least = f"above {above:g}" if above is not None else f"at least {low:g}"
-        raise ConfigError(f"{name} must be a number {least} and at most {high:g}, got {value!r}")
+        raise ConfigError(f"{name} must be a number {least} and at most {high:g}, got {brief(value)}")
     return float(value)
 
 
@@ -87,7 +93,7 @@ def checked_size(name: str, value: object, least: int = 1, most: int | None = No
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < least or (most is not None and value > most):
         span = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise ConfigError(f"{name} must be a whole number {span}, got {value!r}")
+        raise ConfigError(f"{name} must be a whole number {span}, got {brief(value)}")
     return value
 
 
@@ -98,5 +104,20 @@ def checked_flag(name: str, value: object) -> bool:
         ConfigError: it is none of the two.
     """
     if not isinstance(value, bool):
-        raise ConfigError(f"{name} must be true or false, got {value!r}")
+        raise ConfigError(f"{name} must be true or false, got {brief(value)}")
     return value
+
+
+def checked_word(name: str, value: str, known: tuple[str, ...]) -> str:
+    """One of the known words.
+
+    Raises:
+        ConfigError: it is none of them.
+    """
+    if value not in known:
+        raise ConfigError(f"{name} must be one of {', '.join(known)}, got {brief(value)}")
+    return value
+
+
+_BRIEF = Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 80

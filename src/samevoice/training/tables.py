@@ -13,9 +13,11 @@ from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from samevoice.errors import ConfigError
+from samevoice.options import brief
 
 T = TypeVar("T")
 
+LONGEST = 80  # letters of a name that a message quotes
 LARGEST = 2**53  # up to here every whole number is a float too
 
 
@@ -32,10 +34,10 @@ def from_table(kind: type[T], table: object, where: str) -> T:
         ConfigError: a key is unknown or missing, a value has another kind, or the dataclass refuses it.
     """
     if not isinstance(table, Mapping):
-        raise ConfigError(f"{where} must be a table, got {table!r}")
+        raise ConfigError(f"{where} must be a table, got {brief(table)}")
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     if unknown := [key for key in table if key not in known]:
-        raise ConfigError(f"{where} has an unknown key {unknown[0]!r}; it takes {', '.join(known)}")
+        raise ConfigError(f"{where} has an unknown key {brief(unknown[0])}; it takes {', '.join(known)}")
     required = [name for name, field in known.items() if field.default is field.default_factory is MISSING]
     if missing := [name for name in required if name not in table]:
         raise ConfigError(f"{where} lacks the key {missing[0]!r}; add it")
@@ -78,31 +80,33 @@ def _value(hint: Any, value: object, where: str) -> Any:
         return from_table(hint, value, where)  # type: ignore[arg-type]
     if origin is tuple:
         if not isinstance(value, list):
-            raise ConfigError(f"{where} must be a list, got {value!r}")
+            raise ConfigError(f"{where} must be a list, got {brief(value)}")
         return tuple(_value(inner[0], one, where) for one in value)
     if origin is not None and issubclass(origin, Mapping):
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{where} must be a table, got {value!r}")
-        return {key: _value(inner[1], one, f"{where}.{key}") for key, one in value.items()}
+            raise ConfigError(f"{where} must be a table, got {brief(value)}")
+        return {key: _value(inner[1], one, f"{where}.{key[:LONGEST]}") for key, one in value.items()}
     if hint is Any:
         return _plain(value, where)
     if hint is float and type(value) is int and abs(value) <= LARGEST:
         return float(value)
     _finite(value, where)
     if type(value) is not hint:
-        raise ConfigError(f"{where} must be {_NAMES[hint]}, got {value!r}")
+        raise ConfigError(f"{where} must be {_NAMES[hint]}, got {brief(value)}")
     return value
 
 
 def _plain(value: object, where: str) -> Any:
     """A value that can be written as JSON too; TOML also knows dates and times."""
     if isinstance(value, Mapping):
-        return {key: _plain(one, f"{where}.{key}") for key, one in value.items()}
+        return {key: _plain(one, f"{where}.{key[:LONGEST]}") for key, one in value.items()}
     if isinstance(value, list):
         return [_plain(one, where) for one in value]
     _finite(value, where)
     if type(value) not in _NAMES:
-        raise ConfigError(f"{where} must be a number, a text, true or false, or a list or table of them, got {value}")
+        raise ConfigError(
+            f"{where} must be a number, a text, true or false, or a list or table of them, got {brief(value)}"
+        )
     return value
 
 
