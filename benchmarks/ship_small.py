@@ -17,16 +17,16 @@ from samevoice.models import shipped, store
 from samevoice.models.card import Licences, Window, fingerprint_of
 from samevoice.models.encoder import read_model, write_model
 
-SUMMARY = "A small network of our own, taught by CAM++: part of samevoice, faster, less exact."
+SUMMARY = "A small network of our own, made out of CAM++ and taught by it: part of samevoice, faster, less exact."
 LICENCES = Licences(
     code="Apache-2.0",
-    weights="Apache-2.0 (CAM++, the teacher, is under Apache-2.0 too)",
+    weights="Apache-2.0 (made out of CAM++, which is under Apache-2.0 too)",
     data="LibriSpeech: CC BY 4.0; wake-word and speech-to-intent benchmarks: Apache-2.0",
 )
 DATA = (
     "{train}: LibriSpeech train-clean-100 (an utterance each) of {speakers} speakers, {hours} h; without names: "
-    "Picovoice's wake-word and speech-to-intent benchmarks, {others} h; each at speeds {speeds}, with made-up noise, "
-    "rooms, colours and bands. All that it knows of voices it learnt from CAM++, whose own data are not published."
+    "Picovoice's wake-word and speech-to-intent benchmarks, {others} h; each at speeds about {speeds}, with made-up noise, "
+    "rooms, colours and bands. What it knows of voices is CAM++'s, whose own data are not published."
 )
 
 

@@ -22,7 +22,7 @@ from samevoice.networks.embedding import EmbeddingNetwork
 from samevoice.training import SAMPLERS, build_sampler
 from samevoice.training.lessons import Lesson
 from samevoice.training.loading import Batch, Loader
-from samevoice.training.recipe import Objective, Stage
+from samevoice.training.stages import Objective, Stage
 from samevoice.training.trainee import Trainee
 
 OPTIONS: dict[str, tuple[Mapping[str, Any], str]] = {

@@ -11,7 +11,7 @@ from torch import nn
 from samevoice import networks
 from samevoice.errors import ConfigError
 from samevoice.training.optimising import Plateau, build_optimiser, kernel_penalty, learning_rate
-from samevoice.training.recipe import Optimiser
+from samevoice.training.stages import Optimiser
 
 
 def rates(settings: Optimiser, steps: int) -> list[float]:

@@ -199,6 +199,16 @@ class DenselyConnected(EmbeddingNetwork):
         self.bands, self.dimension = bands, dimension
         self.head, self.xvector = head, xvector
 
+    def entry(self, features: Tensor) -> Tensor:
+        """What the dense blocks are given: (B, T, 80) -> (B, width, t).
+
+        Raises:
+            ModelError: as in a call.
+        """
+        self.require(features)
+        entered: Tensor = self.xvector.tdnn(self.head(features.transpose(1, 2)))
+        return entered
+
     def moments(self, features: Tensor) -> Tensor:
         """What is known of each moment, a column for every two frames: (B, T, 80) -> (B, 512, t).
 

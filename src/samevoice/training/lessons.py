@@ -28,7 +28,7 @@ from samevoice.training.loading import Batch, Loader
 from samevoice.training.mining import MinedTripletSampler
 from samevoice.training.moments import Moments
 from samevoice.training.parallel import gathered
-from samevoice.training.recipe import Objective, Stage
+from samevoice.training.stages import Objective, Stage
 from samevoice.training.trainee import Trainee
 
 logger = logging.getLogger(__name__)

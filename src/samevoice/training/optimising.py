@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from samevoice.errors import ConfigError
-from samevoice.training.recipe import Optimiser
+from samevoice.training.stages import Optimiser
 
 
 def build_optimiser(settings: Optimiser, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:

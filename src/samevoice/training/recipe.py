@@ -13,23 +13,15 @@ from typing import Any
 
 from samevoice.effects.speed import FASTEST, SLOWEST
 from samevoice.errors import ConfigError
-from samevoice.options import checked_number, checked_size
+from samevoice.options import checked_number, checked_size, checked_word
+from samevoice.training.stages import Shrink, Stage
 
-OPTIMISERS = ("adam", "adamw", "sgd")
-SCHEDULES = ("constant", "linear", "cosine", "plateau")
 FILLINGS = ("repeat", "silence")
 HEARD = ("utterances", "crops")
-MAX_STEPS = 100_000_000
 MAX_SEED = 2**32 - 1  # stages make their own seeds of it
 MAX_STRETCH = 0.3
 LEAST_PIECE = 0.1  # seconds
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # models and checkpoints are called so
-
-
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    """Refuse a word that is not among the known ones."""
-    if value not in known:
-        raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +73,7 @@ class Crop:
 
     def __post_init__(self) -> None:
         checked_size("crop.frames", self.frames, 1, 60_000)
-        _one_of("crop.fill", self.fill, FILLINGS)
+        checked_word("crop.fill", self.fill, FILLINGS)
         checked_number("crop.stretch", self.stretch, high=MAX_STRETCH)
 
 
@@ -109,124 +101,6 @@ class Network:
     def __post_init__(self) -> None:
         if self.momentum is not None:
             checked_number("network.momentum", self.momentum, above=0, high=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """One loss of a stage.
-
-    Args:
-        loss: a name of `samevoice.losses.LOSSES`; the distillation losses look at the teacher, all others at speakers.
-        weight: factor of it in the sum.
-        options: of the loss; "speakers" is answered by the data, "dimension" by the network.
-    """
-
-    loss: str
-    weight: float = 1.0
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        checked_number("objective.weight", self.weight, above=0)
-
-    @property
-    def distils(self) -> bool:
-        """Whether it compares with a teacher instead of speakers."""
-        return self.loss.endswith("-distillation")
-
-    @property
-    def by_moments(self) -> bool:
-        """Whether it compares moment by moment."""
-        return self.loss in ("moment-distillation", "statistics-distillation")
-
-    @property
-    def by_similarity(self) -> bool:
-        """Whether it looks at the teacher's answers for other clips too."""
-        return self.loss == "similarity-distillation"
-
-
-@dataclass(frozen=True, slots=True)
-class Optimiser:
-    """How weights move.
-
-    Args:
-        kind: "adam", "adamw" or "sgd".
-        lr: highest learning rate.
-        final_lr: learning rate at the end of "linear" and "cosine", and the lowest of "plateau".
-        schedule: "constant", "linear", "cosine", or "plateau": halved after `patience` validations without gain.
-        warmup: steps of linear rise from zero.
-        momentum: of "sgd".
-        eps: of "adam" and "adamw".
-        weight_decay: decoupled in "adamw"; of "sgd" and "adam" a penalty on all weights.
-        kernel_penalty: Keras' L2 on the kernels of convolutions alone: so much times the sum of squares joins the loss.
-        clip: longest gradient; 0 to leave it.
-        patience: of "plateau".
-    """
-
-    kind: str = "adam"
-    lr: float = 1e-3
-    final_lr: float = 0.0
-    schedule: str = "constant"
-    warmup: int = 0
-    momentum: float = 0.0
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    kernel_penalty: float = 0.0
-    clip: float = 0.0
-    patience: int = 10
-
-    def __post_init__(self) -> None:
-        _one_of("optimiser.kind", self.kind, OPTIMISERS)
-        _one_of("optimiser.schedule", self.schedule, SCHEDULES)
-        checked_number("optimiser.lr", self.lr, above=0, high=10)
-        checked_number("optimiser.eps", self.eps, above=0, high=1)
-        checked_number("optimiser.final_lr", self.final_lr, high=self.lr)
-        checked_number("optimiser.momentum", self.momentum, high=0.9999)
-        for name in ("weight_decay", "kernel_penalty", "clip"):
-            checked_number(f"optimiser.{name}", getattr(self, name))
-        checked_size("optimiser.warmup", self.warmup, 0, MAX_STEPS)
-        checked_size("optimiser.patience", self.patience, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One stretch of training; the next one starts from its best weights.
-
-    Args:
-        steps: batches at most.
-        sampler: a name of `samevoice.training.SAMPLERS`.
-        sampler_options: of the sampler.
-        objectives: what is minimised, at least one.
-        unlabelled: utterances without a speaker that join each batch, for distillation.
-        optimiser: how weights move.
-        validate_every: steps from one validation to the next.
-        patience: stop after so many validations without a lower error; 0 to go on to the end.
-        collapse: value of the loss when all embeddings are alike; drawn into the curves.
-    """
-
-    steps: int
-    sampler: str
-    objectives: tuple[Objective, ...]
-    sampler_options: Mapping[str, Any] = field(default_factory=dict)
-    unlabelled: int = 0
-    optimiser: Optimiser = Optimiser()
-    validate_every: int = 200
-    patience: int = 0
-    collapse: float | None = None
-
-    def __post_init__(self) -> None:
-        checked_size("stage.steps", self.steps, 1, MAX_STEPS)
-        checked_size("stage.unlabelled", self.unlabelled, 0, 100_000)
-        checked_size("stage.validate_every", self.validate_every, 1)
-        checked_size("stage.patience", self.patience, 0)
-        if not self.objectives:
-            raise ConfigError("a stage needs at least one objective; add [[stage.NAME.objectives]]")
-        if self.unlabelled and not self.distils:
-            raise ConfigError("unlabelled utterances teach only by distillation; add such an objective or set it to 0")
-
-    @property
-    def distils(self) -> bool:
-        """Whether a teacher is needed."""
-        return any(one.distils for one in self.objectives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +139,7 @@ class Recipe:
         teacher_hears: "utterances", once, before the training, whose answers are kept; or the "crops" of every step
             as they are before the augmentation, which costs its time in every step (Beyer et al., "Knowledge
             Distillation: A Good Teacher Is Patient and Consistent", CVPR 2022).
+        shrink: how the network begins with what is left of the teacher; None to begin otherwise.
         validation: how unseen speakers are compared.
         seed: of everything random, 0 to 2**32 - 1.
     """
@@ -281,6 +156,7 @@ class Recipe:
     mask: Mapping[str, Any] = field(default_factory=dict)
     teacher: str = "campplus"
     teacher_hears: str = "utterances"
+    shrink: Shrink | None = None
     validation: Validation = Validation()
     seed: int = 0
 
@@ -293,7 +169,9 @@ class Recipe:
                 "network.inherit takes from a teacher, but no stage has one; add a distillation loss or "
                 "network.inherit_from"
             )
-        _one_of("teacher_hears", self.teacher_hears, HEARD)
+        if self.shrink and (self.network.inherit or not self.distils):
+            raise ConfigError("shrink needs a teacher, hence a distillation loss, and no network.inherit beside it")
+        checked_word("teacher_hears", self.teacher_hears, HEARD)
         if self.crop.stretch and self.distils and self.teacher_hears != "crops":
             raise ConfigError('crop.stretch makes voices that the teacher has not heard; add teacher_hears = "crops"')
         if self.teacher_hears == "crops" and self.crop.fill != "repeat":

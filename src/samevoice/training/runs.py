@@ -28,16 +28,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.sounds import Sounds
-from samevoice.effects.sounds import load_sounds
 from samevoice.embedder import Model, load_model
 from samevoice.errors import ConfigError
 from samevoice.networks import NETWORKS
 from samevoice.networks.embedding import EmbeddingNetwork
 from samevoice.options import registered, with_options
 from samevoice.speech.vad import everything
-from samevoice.training.augment.chain import Augmenter
-from samevoice.training.augment.options import augment_options
+from samevoice.training.augment.chain import augmenter_of
 from samevoice.training.augment.spec import SpecAugment
+from samevoice.training.beginning import Beginning
 from samevoice.training.checkpoint import resume
 from samevoice.training.crops import Crops
 from samevoice.training.inheriting import inherit, terms_of
@@ -48,6 +47,7 @@ from samevoice.training.loading import Loader
 from samevoice.training.moments import Moments, teacher_moments
 from samevoice.training.recipe import Recipe
 from samevoice.training.runfile import claimed, describe_run, identity_of, inherited_licences
+from samevoice.training.stages import Shrink
 from samevoice.training.teaching import teacher_answers
 from samevoice.training.trained import best_weights, built
 from samevoice.training.trainee import Trainee
@@ -65,11 +65,13 @@ class Watcher:
     Args:
         say: gets sentences.
         teach: gets how many utterances the teacher has heard, and of how many.
+        shrink: gets how many steps of the shrinking are done, and of how many.
         step: gets the moment after every step.
     """
 
     say: Callable[[str], object] = logger.info
     teach: Callable[[float, float], object] = lambda _, __: None
+    shrink: Callable[[float, float], object] = lambda _, __: None
     step: Callable[[Moment], object] = lambda _: None
 
 
@@ -212,7 +214,8 @@ class Run:
             )
         teacher, moments = self._taught(model, pool, data) if model else (None, None)
         tutor = Tutor(model, rate, by_moments=recipe.by_moments) if model and aside else None
-        crops = Crops(sounds, trainee.frontend, recipe.crop, self._augmenter(rate))
+        augment = augmenter_of(recipe.augment, rate, noises=sources.noises, responses=sources.responses)
+        crops = Crops(sounds, trainee.frontend, recipe.crop, augment)
         share = self.accelerator.process_index, self.accelerator.num_processes
 
         def lesson(name: str) -> Lesson:
@@ -228,6 +231,8 @@ class Run:
         for name in recipe.stage:  # a stage that cannot be had is refused now, not when those before it are done
             excluded.update((asked := lesson(name)).excluded)
             asked.loader.close()
+        if recipe.shrink and saved is None:
+            self._shrink(recipe.shrink, trainee, pool, crops, identity)
         mask = with_options("mask", SpecAugment, recipe.mask) if recipe.mask else None
         trainer = Trainer(
             recipe,
@@ -264,19 +269,18 @@ class Run:
                 )
         return options
 
-    def _augmenter(self, rate: int) -> Augmenter | None:
-        """What changes the crops, with the noises and responses that were given."""
-        asked, given = self.recipe.augment, {"noise": self.sources.noises, "room": self.sources.responses}
-        for step, folder in given.items():
-            if folder and step not in asked:
-                raise ConfigError(
-                    f"{folder} would not be heard: recipe {self.recipe.name} has no augment.{step}; add it, for "
-                    f"instance with --set augment.{step}.chance=0.5"
-                )
-        if not asked:
-            return None
-        noises, responses = (load_sounds(folder, rate) if folder else [] for folder in given.values())
-        return Augmenter(augment_options(asked), rate, noises=noises, responses=responses)
+    def _shrink(self, plan: Shrink, trainee: Trainee, pool: Items, crops: Crops, identity: str) -> None:
+        """The teacher, shrunk into the network by the main process; the others read what it kept."""
+        key = (self.recipe.seed, len(self.recipe.stage))
+        loader = Loader(pool, crops, prepare=trainee.prepare, key=key, workers=self.workers)
+        path = self.out / "checkpoints" / "shrunk.pt"
+        shrink = Beginning(trainee, self.recipe.teacher, plan, loader, pool, self.accelerator, path, identity)
+        if self.accelerator.is_main_process and (cosine := shrink(self.watcher.shrink)) is not None:
+            self.watcher.say(f"shrunk: cosine to the teacher {cosine:.3f}, on the average of {plan.crops} crops")
+        self.accelerator.wait_for_everyone()
+        if not self.accelerator.is_main_process:
+            shrink(self.watcher.shrink)
+        loader.close()
 
     def _taught(self, teacher: Model, pool: Items, data: str) -> tuple[NDArray[np.float32], Moments | None]:
         """The teacher's answers, computed by the main process and read by the others."""

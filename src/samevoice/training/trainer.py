@@ -23,7 +23,8 @@ from samevoice.training.journal import Journal
 from samevoice.training.learning import Learning
 from samevoice.training.lessons import Lesson
 from samevoice.training.parallel import agreed, share_batch_norm, united
-from samevoice.training.recipe import Recipe, Stage
+from samevoice.training.recipe import Recipe
+from samevoice.training.stages import Stage
 from samevoice.training.trainee import Trainee
 from samevoice.training.validation import Outcome, Validator
 

@@ -1,11 +1,13 @@
 """All steps on one clip, each with its chance: room, noise, colour, band, codec, gain.
 
-Knows: the order of the steps, which is that of a recording. Does not know: where noises and responses come from.
+Knows: the order of the steps, which is that of a recording. Does not know: clips, batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +16,9 @@ from samevoice.effects import channel
 from samevoice.effects.codecs import advice, available, round_trip
 from samevoice.effects.noise import add_noise, babble, synthetic_noise
 from samevoice.effects.rooms import reverberate, synthetic_response
+from samevoice.effects.sounds import load_sounds
 from samevoice.errors import ConfigError
-from samevoice.training.augment.options import AugmentOptions, Band, Noise, Room, Span
+from samevoice.training.augment.options import AugmentOptions, Band, Noise, Room, Span, augment_options
 
 
 class Augmenter:
@@ -97,3 +100,35 @@ def _drawn(span: Span, random: np.random.Generator) -> float:
     """A value from a span, evenly."""
     low, high = span
     return float(random.uniform(low, high))
+
+
+def augmenter_of(
+    asked: Mapping[str, Any], rate: int, *, noises: Path | None, responses: Path | None
+) -> Augmenter | None:
+    """What changes the crops of a recipe, with the noises and responses that were given.
+
+    Args:
+        asked: the table `augment` of the recipe.
+        rate: of all sounds, in Hz.
+        noises: folder of sounds to lay behind the voice.
+        responses: folder of room responses.
+
+    Returns:
+        None where nothing is asked for.
+
+    Raises:
+        ConfigError: something is given that no step would use, or a codec does not work here.
+        DataError: a folder holds no recordings.
+        AudioError: a recording there cannot be read.
+    """
+    given = {"noise": noises, "room": responses}
+    for step, folder in given.items():
+        if folder and step not in asked:
+            raise ConfigError(
+                f"{folder} would not be heard: the recipe has no augment.{step}; add it, for instance with "
+                f"--set augment.{step}.chance=0.5"
+            )
+    if not asked:
+        return None
+    sounds, rooms = (load_sounds(folder, rate) if folder else [] for folder in given.values())
+    return Augmenter(augment_options(asked), rate, noises=sounds, responses=rooms)
