@@ -25,8 +25,8 @@ LICENCES = Licences(
 )
 DATA = (
     "{train}: LibriSpeech train-clean-100 (an utterance each) of {speakers} speakers, {hours} h; without names: "
-    "Picovoice's wake-word and speech-to-intent benchmarks, {others} h; each at speeds about {speeds}, with made-up noise, "
-    "rooms, colours and bands. What it knows of voices is CAM++'s, whose own data are not published."
+    "Picovoice's wake-word and speech-to-intent benchmarks, {others} h; each at speeds about {speeds}, with made-up "
+    "noise, rooms, colours and bands. What it knows of voices is CAM++'s, whose own data are not published."
 )
 
 

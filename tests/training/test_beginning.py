@@ -11,7 +11,7 @@ import torch
 from runmakers import parted, raw_teacher, recipe, run, voices
 
 from samevoice.corpora.manifest import Manifest
-from samevoice.errors import ConfigError, ModelError
+from samevoice.errors import ConfigError
 from samevoice.networks.small import Small
 from samevoice.training import beginning
 from samevoice.training.checkpoint import load_checkpoint
@@ -100,7 +100,7 @@ def test_what_another_recipe_kept_is_refused(begin: Callable[..., Path], monkeyp
 
     with pytest.raises(KeyboardInterrupt):
         begin("run", shrink=stop)
-    with pytest.raises(ModelError, match="choose another"):
+    with pytest.raises(ConfigError, match="choose another --out"):
         begin("run", ("seed = 5",))
 
 

@@ -49,8 +49,7 @@ class Beginning:
         loader: makes crops.
         items: what they are made of.
         accelerator: device and precision.
-        path: of the file that keeps what was learnt.
-        identity: of recipe and data.
+        path: of the file that keeps what was learnt, in a folder that is this run's.
 
     Raises:
         ConfigError: a network is of another plan, or the teacher holds no such network, or the plan does not fit them.
@@ -66,7 +65,6 @@ class Beginning:
         items: Items,
         accelerator: Accelerator,
         path: Path,
-        identity: str,
     ) -> None:
         large = built(plan.network, {})
         for key, one in (("network", trainee.network), ("shrink.network", large)):
@@ -79,7 +77,7 @@ class Beginning:
         self._teacher = cast("DenselyConnected", large)
         check_layers(self._network, self._teacher, plan.layers)
         self._plan, self._loader, self._items = plan, loader, items
-        self._accelerator, self._path, self._identity = accelerator, path, identity
+        self._accelerator, self._path = accelerator, path
 
     def __call__(self, tell: Callable[[float, float], object]) -> float | None:
         """Shrink, or take up again.
@@ -92,7 +90,7 @@ class Beginning:
 
         Raises:
             DataError: too little can be heard.
-            ModelError: what was kept is of another recipe, or cannot be read or written; the loss is not finite.
+            ModelError: what was kept cannot be read or written; the loss is not finite.
         """
         parts = [*self._network.head.parameters(), *self._network.xvector.tdnn.parameters()]
         optimiser: Any = build_optimiser(self._plan.optimiser, parts)
@@ -156,15 +154,13 @@ class Beginning:
     def _keep(self, done: int, optimiser: Any) -> None:
         """Write where it stands: steps of the entry, one more when the body is fitted too."""
         state = {"network": self._network.state_dict(), "optimiser": optimiser.state_dict()}
-        save_checkpoint(self._path, {"identity": self._identity, "done": done, **state})
+        save_checkpoint(self._path, {"done": done, **state})
 
     def _restored(self, optimiser: Any) -> int:
         """Go on from what was kept; how far that was."""
         if not self._path.is_file():
             return 0
         saved = load_checkpoint(self._path)
-        if saved.get("identity") != self._identity:
-            raise ModelError(f"{self._path}: belongs to another recipe or to other data; choose another --out")
         self._network.load_state_dict(saved["network"])
         optimiser.load_state_dict(saved["optimiser"])
         return int(saved["done"])

@@ -232,7 +232,7 @@ class Run:
             excluded.update((asked := lesson(name)).excluded)
             asked.loader.close()
         if recipe.shrink and saved is None:
-            self._shrink(recipe.shrink, trainee, pool, crops, identity)
+            self._shrink(recipe.shrink, trainee, pool, crops)
         mask = with_options("mask", SpecAugment, recipe.mask) if recipe.mask else None
         trainer = Trainer(
             recipe,
@@ -269,12 +269,12 @@ class Run:
                 )
         return options
 
-    def _shrink(self, plan: Shrink, trainee: Trainee, pool: Items, crops: Crops, identity: str) -> None:
+    def _shrink(self, plan: Shrink, trainee: Trainee, pool: Items, crops: Crops) -> None:
         """The teacher, shrunk into the network by the main process; the others read what it kept."""
         key = (self.recipe.seed, len(self.recipe.stage))
         loader = Loader(pool, crops, prepare=trainee.prepare, key=key, workers=self.workers)
         path = self.out / "checkpoints" / "shrunk.pt"
-        shrink = Beginning(trainee, self.recipe.teacher, plan, loader, pool, self.accelerator, path, identity)
+        shrink = Beginning(trainee, self.recipe.teacher, plan, loader, pool, self.accelerator, path)
         if self.accelerator.is_main_process and (cosine := shrink(self.watcher.shrink)) is not None:
             self.watcher.say(f"shrunk: cosine to the teacher {cosine:.3f}, on the average of {plan.crops} crops")
         self.accelerator.wait_for_everyone()
