@@ -12,7 +12,7 @@ from torch import Tensor
 from samevoice.errors import ConfigError
 from samevoice.networks.campplus import Backbone, DenselyConnected, Shape
 from samevoice.networks.small import Head
-from samevoice.training.shrinking import fit_body, least_missed, least_squares
+from samevoice.training.shrinking import fit_body, fit_exit, least_missed, least_squares
 
 WIDTH, CROPS, MOMENTS = 16, 24, 130  # moments of two segments
 
@@ -97,6 +97,27 @@ def test_blocks_and_layers_are_as_many() -> None:
 def test_another_exit_is_refused() -> None:
     with pytest.raises(ConfigError, match="widths of entry and exit"):
         fit_body(network(2, pooled=6), network(2, pooled=12), entries(), entries(), [(1, 2)])
+
+
+def test_an_exit_moves_to_where_the_teacher_is_and_stays_where_it_is_right() -> None:
+    teacher, student = network(2, 2), network(2, 2)
+    random = torch.Generator().manual_seed(9)
+    pooled = torch.randn(600, 24, generator=random) @ torch.randn(24, 24, generator=random)
+
+    def answers(one: DenselyConnected) -> Tensor:
+        with torch.inference_mode():
+            return torch.nn.functional.normalize(one.xvector.dense(pooled), dim=1)
+
+    wanted = answers(teacher)
+    student.xvector.dense.linear.weight.data += 0.5 * torch.randn(10, 24, 1, generator=random)
+    before = (answers(student) * wanted).sum(dim=1).mean()
+    fit_exit(student, pooled[:400], wanted[:400])
+    fitted = (answers(student) * wanted).sum(dim=1)
+    assert before < 0.9
+    assert fitted[400:].mean() > before + 0.05  # of crops that it was not fitted on
+    right = answers(student)
+    fit_exit(student, pooled[:400], right[:400])
+    assert (answers(student) * right).sum(dim=1).min() > 0.97
 
 
 def test_least_squares_are_numpys() -> None:

@@ -130,6 +130,18 @@ def test_training_stops_when_nothing_gets_better(corpus: Manifest, tmp_path: Pat
     assert [row["best"] for row in rows if "eer" in row][best:] == [True, False, False, False]
 
 
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_a_stage_keeps_its_best_weights_or_its_last(keep: str, corpus: Manifest, tmp_path: Path) -> None:
+    still = TRIPLETS.replace("lr = 1e-3", "lr = 1e-12").replace("validate_every = 10", "validate_every = 2")
+    finished = run(recipe(tmp_path, still, changes=(f'stage.triplet.keep = "{keep}"',)), corpus, tmp_path / "run")()
+    kept = load_checkpoint(best_path(tmp_path / "run", "triplet"))
+    eers = {row["step"]: row["eer"] for row in rows_of(tmp_path / "run") if "eer" in row}
+    best = min(eers, key=lambda step: eers[step])
+    assert best < 24
+    assert kept["step"] == {"best": best, "last": 24}[keep]
+    assert same(finished.network.state_dict(), kept["network"])
+
+
 def test_a_plateau_halves_the_learning_rate(corpus: Manifest, tmp_path: Path) -> None:
     still = TRIPLETS.replace("lr = 1e-3", 'lr = 1e-12, schedule = "plateau", patience = 2')
     run(recipe(tmp_path, still, changes=("stage.triplet.validate_every = 2",)), corpus, tmp_path / "run")()

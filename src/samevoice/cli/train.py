@@ -76,7 +76,13 @@ def train(
         raise DataError(f"{data}: no such file or folder; check the path")
     prepare_folder(out_folder)
     sources = runs.Sources(_opened(data), _opened(valid) if valid else None, noise, rooms, start_from)
-    watcher = runs.Watcher(say=_say, teach=_Lines("teacher"), shrink=_Lines("shrinking the teacher"), step=_Steps(plan))
+    watcher = runs.Watcher(
+        say=_say,
+        teach=_Lines("teacher"),
+        shrink=_Lines("shrinking the teacher"),
+        fit=_Lines("fitting the exit"),
+        step=_Steps(plan),
+    )
     result = launch.train(
         plan,
         table,

@@ -219,6 +219,15 @@ class DenselyConnected(EmbeddingNetwork):
         found: Tensor = self.xvector.moments(self.head(features.transpose(1, 2)))
         return found
 
+    def pooled(self, features: Tensor) -> Tensor:
+        """What the exit is given: means and deviations of the moments, (B, T, 80) -> (B, 1024).
+
+        Raises:
+            ModelError: as in a call.
+        """
+        found: Tensor = self.xvector.stats(self.moments(features))
+        return found
+
     def pool(self, moments: Tensor) -> Tensor:
         """Raw embeddings of moments: (B, 512, t) -> (B, dimension), t >= 2."""
         return self.xvector.pool(moments)

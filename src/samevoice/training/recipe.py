@@ -169,8 +169,11 @@ class Recipe:
                 "network.inherit takes from a teacher, but no stage has one; add a distillation loss or "
                 "network.inherit_from"
             )
-        if self.shrink and (self.network.inherit or not self.distils):
-            raise ConfigError("shrink needs a teacher, hence a distillation loss, and no network.inherit beside it")
+        if self.shrink and (self.network.inherit or not self.distils or self.teacher_hears != "crops"):
+            raise ConfigError(
+                'shrink needs a teacher that hears crops: a distillation loss, teacher_hears = "crops", and no '
+                "network.inherit beside it"
+            )
         checked_word("teacher_hears", self.teacher_hears, HEARD)
         if self.crop.stretch and self.distils and self.teacher_hears != "crops":
             raise ConfigError('crop.stretch makes voices that the teacher has not heard; add teacher_hears = "crops"')

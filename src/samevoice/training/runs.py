@@ -36,8 +36,7 @@ from samevoice.options import registered, with_options
 from samevoice.speech.vad import everything
 from samevoice.training.augment.chain import augmenter_of
 from samevoice.training.augment.spec import SpecAugment
-from samevoice.training.beginning import Beginning
-from samevoice.training.checkpoint import resume
+from samevoice.training.checkpoint import best_path, load_checkpoint, resume, save_checkpoint
 from samevoice.training.crops import Crops
 from samevoice.training.inheriting import inherit, terms_of
 from samevoice.training.items import Items, Parts, digest_of, items_of, joined, parts
@@ -47,7 +46,7 @@ from samevoice.training.loading import Loader
 from samevoice.training.moments import Moments, teacher_moments
 from samevoice.training.recipe import Recipe
 from samevoice.training.runfile import claimed, describe_run, identity_of, inherited_licences
-from samevoice.training.stages import Shrink
+from samevoice.training.succession import Succession
 from samevoice.training.teaching import teacher_answers
 from samevoice.training.trained import best_weights, built
 from samevoice.training.trainee import Trainee
@@ -66,12 +65,14 @@ class Watcher:
         say: gets sentences.
         teach: gets how many utterances the teacher has heard, and of how many.
         shrink: gets how many steps of the shrinking are done, and of how many.
+        fit: gets how many crops have been heard to fit the exit, and of how many.
         step: gets the moment after every step.
     """
 
     say: Callable[[str], object] = logger.info
     teach: Callable[[float, float], object] = lambda _, __: None
     shrink: Callable[[float, float], object] = lambda _, __: None
+    fit: Callable[[float, float], object] = lambda _, __: None
     step: Callable[[Moment], object] = lambda _: None
 
 
@@ -231,8 +232,9 @@ class Run:
         for name in recipe.stage:  # a stage that cannot be had is refused now, not when those before it are done
             excluded.update((asked := lesson(name)).excluded)
             asked.loader.close()
-        if recipe.shrink and saved is None:
-            self._shrink(recipe.shrink, trainee, pool, crops)
+        succession = self._succession(trainee, pool, crops, tutor)
+        if succession and saved is None:
+            self._begin(succession)
         mask = with_options("mask", SpecAugment, recipe.mask) if recipe.mask else None
         trainer = Trainer(
             recipe,
@@ -247,6 +249,9 @@ class Run:
             self.save_seconds,
         )
         outcome = trainer.run()
+        if succession and recipe.shrink and recipe.shrink.exit_crops:
+            self._finish(succession, trainee)
+            outcome = validator(trainee, self.accelerator.autocast)
         still = network.cpu().eval()
         return Finished(recipe, still, taken, outcome, trainer.bad, tuple(sorted(excluded)), licences, self.out)
 
@@ -269,18 +274,34 @@ class Run:
                 )
         return options
 
-    def _shrink(self, plan: Shrink, trainee: Trainee, pool: Items, crops: Crops) -> None:
-        """The teacher, shrunk into the network by the main process; the others read what it kept."""
+    def _succession(self, trainee: Trainee, pool: Items, crops: Crops, tutor: Tutor | None) -> Succession | None:
+        """How the network succeeds the teacher, if the recipe says so."""
+        if (plan := self.recipe.shrink) is None:
+            return None
         key = (self.recipe.seed, len(self.recipe.stage))
-        loader = Loader(pool, crops, prepare=trainee.prepare, key=key, workers=self.workers)
+        loader, taught = (
+            Loader(pool, crops, prepare=trainee.prepare, key=key, workers=self.workers, teach=teach)
+            for teach in (None, tutor)
+        )
         path = self.out / "checkpoints" / "shrunk.pt"
-        shrink = Beginning(trainee, self.recipe.teacher, plan, loader, pool, self.accelerator, path)
-        if self.accelerator.is_main_process and (cosine := shrink(self.watcher.shrink)) is not None:
-            self.watcher.say(f"shrunk: cosine to the teacher {cosine:.3f}, on the average of {plan.crops} crops")
+        return Succession(trainee, self.recipe.teacher, plan, loader, taught, pool, self.accelerator, path)
+
+    def _begin(self, succession: Succession) -> None:
+        """The teacher, shrunk into the network by the main process; the others read what it kept."""
+        if self.accelerator.is_main_process and (cosine := succession.begin(self.watcher.shrink)) is not None:
+            self.watcher.say(f"shrunk: cosine to the teacher {cosine:.3f}, on the average")
         self.accelerator.wait_for_everyone()
         if not self.accelerator.is_main_process:
-            shrink(self.watcher.shrink)
-        loader.close()
+            succession.begin(self.watcher.shrink)
+
+    def _finish(self, succession: Succession, trainee: Trainee) -> None:
+        """The exit, fitted by the main process and kept with the weights of the last stage."""
+        path = best_path(self.out, list(self.recipe.stage)[-1])
+        if self.accelerator.is_main_process and not (kept := load_checkpoint(path)).get("fitted"):
+            succession.finish(self.watcher.fit)
+            save_checkpoint(path, {**kept, "network": trainee.network.state_dict(), "fitted": True})
+        self.accelerator.wait_for_everyone()
+        trainee.network.load_state_dict(load_checkpoint(path)["network"])
 
     def _taught(self, teacher: Model, pool: Items, data: str) -> tuple[NDArray[np.float32], Moments | None]:
         """The teacher's answers, computed by the main process and read by the others."""

@@ -31,6 +31,7 @@ Layers = Sequence[Sequence[int]]
 
 RIDGE = 1e-3  # of the mean square of the inputs
 RIDGE_CONTEXT = 1e-2  # of contexts there are few: one a segment
+RIDGE_EXIT = 0.1  # it has been learnt for already
 TAPS = 3  # of a masked convolution
 THINNED = 4  # every fourth moment is enough to choose channels by
 
@@ -66,6 +67,27 @@ def fit_body(student: DenselyConnected, teacher: DenselyConnected, entry: Tensor
         own.dense.load_state_dict(theirs.dense.state_dict())
         wanted = theirs.pool(theirs.out_nonlinear(place.teacher))
         return float(F.cosine_similarity(own.pool(own.out_nonlinear(place.student)), wanted).mean())
+
+
+def fit_exit(student: DenselyConnected, pooled: Tensor, answers: Tensor) -> None:
+    """Move the exit of a network to where its embeddings come closest to a teacher's.
+
+    It moves no further than the crops demand: what is added to its weights is what a ridge keeps small.
+
+    Args:
+        student: changed in place.
+        pooled: the statistics that it pools from crops, (n, 2 pooled).
+        answers: the teacher's unit vectors for them, (n, dimension).
+    """
+    exit_, norm = student.xvector.dense, cast("nn.BatchNorm1d", student.xvector.dense.nonlinear.batchnorm)
+    mean, variance = (cast("Tensor", one) for one in (norm.running_mean, norm.running_var))
+    with torch.inference_mode():
+        along = (exit_.nonlinear(exit_.linear(pooled.unsqueeze(-1))).squeeze(-1) * answers).sum(dim=1).mean()
+        aim = answers * along * (variance + norm.eps).sqrt() + mean
+        weight = exit_.linear.weight[:, :, 0]
+        more, offset = least_squares(pooled, aim - pooled @ weight.T, ridge=RIDGE_EXIT)
+        put(exit_.linear, weight + more, offset)
+        mean.sub_(offset)
 
 
 def check_layers(student: DenselyConnected, teacher: DenselyConnected, layers: Layers) -> None:

@@ -14,6 +14,7 @@ from samevoice.options import checked_number, checked_size, checked_word
 
 OPTIMISERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "linear", "cosine", "plateau")
+KEPT = ("best", "last")
 MAX_STEPS = 100_000_000
 
 
@@ -95,7 +96,7 @@ class Optimiser:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stretch of training; the next one starts from its best weights.
+    """One stretch of training; the next one starts from the weights it keeps.
 
     Args:
         steps: batches at most.
@@ -106,6 +107,8 @@ class Stage:
         optimiser: how weights move.
         validate_every: steps from one validation to the next.
         patience: stop after so many validations without a lower error; 0 to go on to the end.
+        keep: "best", the weights of the lowest validation error, or "last": where a teacher tells what is right and the
+            few validation speakers could only choose by chance.
         collapse: value of the loss when all embeddings are alike; drawn into the curves.
     """
 
@@ -117,6 +120,7 @@ class Stage:
     optimiser: Optimiser = Optimiser()
     validate_every: int = 200
     patience: int = 0
+    keep: str = "best"
     collapse: float | None = None
 
     def __post_init__(self) -> None:
@@ -124,6 +128,7 @@ class Stage:
         checked_size("stage.unlabelled", self.unlabelled, 0, 100_000)
         checked_size("stage.validate_every", self.validate_every, 1)
         checked_size("stage.patience", self.patience, 0)
+        checked_word("stage.keep", self.keep, KEPT)
         if not self.objectives:
             raise ConfigError("a stage needs at least one objective; add [[stage.NAME.objectives]]")
         if self.unlabelled and not self.distils:
@@ -137,7 +142,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Shrink:
-    """How the teacher is shrunk into the network before the first stage; see `samevoice.training.beginning`.
+    """How the teacher is shrunk into the network before the first stage; see `samevoice.training.succession`.
 
     Args:
         layers: for each dense block of the teacher the numbers, from 1 and rising, of the layers that the network
@@ -146,6 +151,7 @@ class Shrink:
         steps: of the entry, which learns to answer as the teacher's does.
         batch: crops of a step.
         crops: that the rest is fitted on.
+        exit_crops: that the exit is fitted on after the last stage; 0 to leave it.
         optimiser: how the entry learns.
     """
 
@@ -154,9 +160,11 @@ class Shrink:
     steps: int = 1_200
     batch: int = 64
     crops: int = 1_280
+    exit_crops: int = 12_800
     optimiser: Optimiser = Optimiser(kind="adamw", lr=0.003, schedule="cosine", warmup=50, weight_decay=0.01, clip=5.0)
 
     def __post_init__(self) -> None:
         checked_size("shrink.steps", self.steps, 1, MAX_STEPS)
         checked_size("shrink.batch", self.batch, 2, 100_000)
         checked_size("shrink.crops", self.crops, 2, 100_000)
+        checked_size("shrink.exit_crops", self.exit_crops, 0, 1_000_000)

@@ -90,7 +90,7 @@ class Trainer:
     _journal: Journal | None = None
 
     def run(self) -> Outcome:
-        """Train all stages, going on where an interrupted run stopped; leaves the best weights in the network.
+        """Train all stages, going on where an interrupted run stopped; leaves the kept weights in the network.
 
         Returns:
             The validation of those weights.
@@ -124,7 +124,7 @@ class Trainer:
         return self.validator(self.trainee, self.accelerator.autocast)
 
     def _stage(self, name: str, stage: Stage, saved: dict[str, Any] | None) -> None:
-        """One stage, from its beginning or from a checkpoint; leaves its best weights in the network."""
+        """One stage, from its beginning or from a checkpoint; leaves the weights it kept in the network."""
         seed = self.recipe.seed * 1_000 + list(self.recipe.stage).index(name)
         torch.manual_seed(seed)  # losses may have weights
         lesson = self.lessons(name)
@@ -169,7 +169,7 @@ class Trainer:
             self.watch(Moment(name, learning.step, stage.steps, facts["loss"], progress.eer, share, due))
 
     def _validate(self, name: str, learning: Learning, progress: _Progress) -> None:
-        """Compare unseen speakers, keep the weights if they are the best yet, and save where the run stands."""
+        """Compare unseen speakers, keep the weights if they are to be kept, and save where the run stands."""
         began = time.monotonic()
         try:
             outcome = self.validator(self.trainee, self.accelerator.autocast)
@@ -189,7 +189,7 @@ class Trainer:
             "non_target_std": float(outcome.non_targets.std()),
         }
         self._write(name, learning.step, {**facts, "best": better, "seconds": time.monotonic() - began})
-        if better and self._journal:
+        if (better or learning.lesson.stage.keep == "last") and self._journal:
             save_checkpoint(
                 best_path(self.out, name),
                 {"network": self.trainee.network.state_dict(), "step": learning.step, **facts},
@@ -216,7 +216,7 @@ class Trainer:
             self._journal.write({"stage": stage, "step": step, **facts})
 
     def _load_best(self, stage: str) -> int:
-        """Take the weights of the stage's lowest validation error; at which step that was."""
+        """Take the weights that the stage kept; at which step that was."""
         self.accelerator.wait_for_everyone()
         best = load_checkpoint(best_path(self.out, stage))
         self.trainee.network.load_state_dict(best["network"])

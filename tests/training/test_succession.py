@@ -13,7 +13,7 @@ from runmakers import parted, raw_teacher, recipe, run, voices
 from samevoice.corpora.manifest import Manifest
 from samevoice.errors import ConfigError
 from samevoice.networks.small import Small
-from samevoice.training import beginning
+from samevoice.training import succession
 from samevoice.training.checkpoint import load_checkpoint
 from samevoice.training.inheriting import inherit
 
@@ -25,6 +25,7 @@ network = "small"
 steps = {STEPS}
 batch = 4
 crops = 10
+exit_crops = 12
 """
 STAGE = """
 [stage.crops]
@@ -33,7 +34,12 @@ sampler = "buffer"
 sampler_options = { batch = 3, buffer = 1000 }
 objectives = [{ loss = "cosine-distillation" }]
 """
-CHANGES = ('network = { name = "small" }', "crop = { frames = 50 }", 'teacher_hears = "crops"', "data.speeds = [1.0]")
+CHANGES = (
+    'network = { name = "small", frozen = ["xvector.dense"] }',
+    "crop = { frames = 50 }",
+    'teacher_hears = "crops"',
+    "data.speeds = [1.0]",
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +67,7 @@ def test_a_run_begins_with_its_teachers_body(begin: Callable[..., Path], taught:
     steps: list[float] = []
     kept = begin("run", say=said.append, shrink=lambda done, _: steps.append(done))
     assert steps == list(range(1, STEPS + 1))
-    (told,) = [one for one in said if one.startswith("shrunk: cosine to the teacher")]
-    assert "10 crops" in told
+    assert sum(one.startswith("shrunk: cosine to the teacher") for one in said) == 1
     found, teacher = load_checkpoint(kept)["network"], Small()
     inherit(teacher, str(taught), [""])
     theirs = teacher.state_dict()
@@ -77,7 +82,7 @@ def test_one_that_was_killed_goes_on_and_ends_the_same(
     begin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = load_checkpoint(begin("whole"))
-    monkeypatch.setattr(beginning, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(succession, "SAVE_SECONDS", 0.0)
 
     def stop(done: float, _: float) -> None:
         if done == STEPS - 2:
@@ -92,8 +97,28 @@ def test_one_that_was_killed_goes_on_and_ends_the_same(
         torch.testing.assert_close(again["network"][name], tensor, msg=name)
 
 
+def test_the_exit_is_fitted_once_when_all_stages_are_done(begin: Callable[..., Path], taught: Path) -> None:
+    def stop(*_: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        begin("run", fit=stop)
+    heard: list[float] = []
+    path = begin("run", fit=lambda done, _: heard.append(done)).with_name("best-crops.pt")
+    assert heard == [4, 8, 12]
+    kept, teacher = load_checkpoint(path), Small()
+    inherit(teacher, str(taught), [""])
+    assert kept["fitted"]
+    name = "xvector.dense.linear.weight"
+    assert not torch.allclose(kept["network"][name], teacher.state_dict()[name])
+    begin("run", fit=stop)  # nothing is left to do
+    assert torch.equal(load_checkpoint(path)["network"][name], kept["network"][name])
+    untouched = begin("other", ("shrink.exit_crops = 0",), fit=stop).with_name("best-crops.pt")
+    assert torch.equal(load_checkpoint(untouched)["network"][name], teacher.state_dict()[name])
+
+
 def test_what_another_recipe_kept_is_refused(begin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beginning, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(succession, "SAVE_SECONDS", 0.0)
 
     def stop(*_: float) -> None:
         raise KeyboardInterrupt

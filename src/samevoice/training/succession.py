@@ -1,10 +1,10 @@
-"""How a run begins with what is left of a larger network, before the first stage.
+"""How a small network succeeds a large one: what a run takes over before its first stage, and mends after its last.
 
 First the small network's entry learns, by steps, to answer each moment as the large one's does; then the body behind it
 is fitted (`shrinking`). Both hear the same crops, augmented or not. What was learnt is kept beside the checkpoints, so
-that a killed run goes on with it.
+that a killed run goes on with it. When all stages are done the exit is fitted to what the teacher says of clean crops.
 
-Knows: loaders, optimisers, the large network's weights. Does not know: stages, how a body is fitted.
+Knows: loaders, optimisers, the large network's weights. Does not know: stages, how a body or an exit is fitted.
 Source: Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015 (a student's first layers learn a teacher's hint).
 """
 
@@ -29,7 +29,7 @@ from samevoice.training.inheriting import inherit
 from samevoice.training.items import Items
 from samevoice.training.loading import Batch, Loader
 from samevoice.training.optimising import Plateau, build_optimiser, learning_rate
-from samevoice.training.shrinking import check_layers, fit_body
+from samevoice.training.shrinking import check_layers, fit_body, fit_exit
 from samevoice.training.stages import Shrink
 from samevoice.training.trained import built
 from samevoice.training.trainee import Trainee
@@ -39,14 +39,15 @@ STREAM = (zlib.crc32(b"shrink"),)  # of random numbers that no stage draws
 FLOOR = 0.01  # of the mean variance: what a channel that hardly moves is measured by
 
 
-class Beginning:
-    """Shrinks a teacher into a trainee.
+class Succession:
+    """Shrinks a teacher into a trainee, and fits its exit at the end.
 
     Args:
         trainee: whose network is changed in place; of the plan of CAM++.
         teacher: name of the model to shrink, or the path of its file.
         plan: what is kept and how long is learnt.
         loader: makes crops.
+        taught: makes crops with what the teacher says of them.
         items: what they are made of.
         accelerator: device and precision.
         path: of the file that keeps what was learnt, in a folder that is this run's.
@@ -62,6 +63,7 @@ class Beginning:
         teacher: str,
         plan: Shrink,
         loader: Loader,
+        taught: Loader,
         items: Items,
         accelerator: Accelerator,
         path: Path,
@@ -76,10 +78,10 @@ class Beginning:
         large = large.eval().requires_grad_(requires_grad=False).to(accelerator.device)
         self._teacher = cast("DenselyConnected", large)
         check_layers(self._network, self._teacher, plan.layers)
-        self._plan, self._loader, self._items = plan, loader, items
+        self._plan, self._loader, self._taught, self._items = plan, loader, taught, items
         self._accelerator, self._path = accelerator, path
 
-    def __call__(self, tell: Callable[[float, float], object]) -> float | None:
+    def begin(self, tell: Callable[[float, float], object]) -> float | None:
         """Shrink, or take up again.
 
         Args:
@@ -99,7 +101,7 @@ class Beginning:
             return None
         saved = time.monotonic()
         self._network.train()
-        for batch in self._batches(done, self._plan.steps):
+        for batch in self._batches(self._loader, done, self._plan.steps):
             self._step(optimiser, parts, batch, done)
             done += 1
             if done == self._plan.steps or time.monotonic() - saved > SAVE_SECONDS:
@@ -107,13 +109,51 @@ class Beginning:
                 saved = time.monotonic()
             tell(done, self._plan.steps)
         self._network.eval()
-        count = -(-self._plan.crops // self._plan.batch)
-        heard = [self._entries(batch) for batch in self._batches(self._plan.steps, self._plan.steps + count)]
+        beyond = self._plan.steps + self._count(self._plan.crops)
+        heard = [self._entries(batch) for batch in self._batches(self._loader, self._plan.steps, beyond)]
         own, aim = (torch.cat(one).float().cpu() for one in zip(*heard, strict=True))
+        self._loader.close()
         cosine = fit_body(self._network.cpu(), self._teacher.cpu(), own, aim, self._plan.layers)
         self._network.to(self._accelerator.device)
         self._keep(self._plan.steps + 1, optimiser)
         return cosine
+
+    def finish(self, tell: Callable[[float, float], object]) -> None:
+        """Fit the exit to what the teacher says of clean crops; the network hears them augmented.
+
+        Args:
+            tell: gets the crops that are heard, and of how many.
+
+        Raises:
+            DataError: too little can be heard.
+            ConfigError: the loader has no teacher.
+        """
+        pooled, answers = [], []
+        first = self._plan.steps + self._count(self._plan.crops)
+        count = self._count(self._plan.exit_crops)
+        self._network.eval()
+        for batch in self._batches(self._taught, first, first + count):
+            if batch.answers is None:
+                raise ConfigError("the exit can only be fitted to a teacher that hears crops")
+            with torch.no_grad(), self._accelerator.autocast():
+                pooled.append(self._network.pooled(self._features(batch)).float().cpu())
+            answers.append(torch.from_numpy(batch.answers))
+            tell(len(answers) * self._plan.batch, count * self._plan.batch)
+        self._taught.close()
+        wanted = torch.cat(answers)
+        known = wanted.any(dim=1)
+        fit_exit(self._network.cpu(), torch.cat(pooled)[known], wanted[known])
+        self._network.to(self._accelerator.device)
+
+    def _count(self, crops: int) -> int:
+        """In how many batches there are so many crops."""
+        return -(-crops // self._plan.batch)
+
+    def _features(self, batch: Batch) -> Tensor:
+        """What the network sees of a batch."""
+        device = self._accelerator.device
+        sound, lengths = (torch.from_numpy(one).to(device) for one in (batch.sound, batch.lengths))
+        return self._trainee.features(sound, lengths)[0]
 
     def _step(self, optimiser: Any, parts: list[torch.nn.Parameter], batch: Batch, step: int) -> None:
         """One step of the entry."""
@@ -132,16 +172,14 @@ class Beginning:
 
     def _entries(self, batch: Batch, *, learning: bool = False) -> tuple[Tensor, Tensor]:
         """What both networks' entries make of a batch, each (B, width, t)."""
-        device = self._accelerator.device
-        sound, lengths = (torch.from_numpy(one).to(device) for one in (batch.sound, batch.lengths))
         with self._accelerator.autocast():
             with torch.no_grad():
-                features, _ = self._trainee.features(sound, lengths)
+                features = self._features(batch)
                 aim = self._teacher.entry(features)
             with torch.set_grad_enabled(learning):
                 return self._network.entry(features), aim
 
-    def _batches(self, first: int, beyond: int) -> Iterator[Batch]:
+    def _batches(self, loader: Loader, first: int, beyond: int) -> Iterator[Batch]:
         """Batches by number; what is in one depends on its number alone."""
 
         def rows() -> Iterator[tuple[int, Rows]]:
@@ -149,7 +187,7 @@ class Beginning:
                 random = np.random.default_rng([*STREAM, number])
                 yield number, random.integers(len(self._items), size=self._plan.batch)
 
-        yield from self._loader.stream(rows())
+        yield from loader.stream(rows())
 
     def _keep(self, done: int, optimiser: Any) -> None:
         """Write where it stands: steps of the entry, one more when the body is fitted too."""
