@@ -523,12 +523,15 @@ def test_kill_9_at_any_moment_leaves_a_gallery_that_opens(place: str, config: Pa
         began = time.monotonic()
         assert gone(process) == 0
         whole = time.monotonic() - began
-        for _ in range(10):
+        for _ in range(20):
             pid = begin(process)
             time.sleep(draw.uniform(0.0, whole))
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            killed += gone(process) == signal.SIGKILL
+            if gone(process) == signal.SIGKILL:
+                killed += 1
+            else:  # it was done before: the first time took longer than the others do
+                whole *= 0.7
             assert_opens(place, keys)
         assert killed >= 5
         begin(process)

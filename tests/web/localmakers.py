@@ -6,6 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 from webmakers import headline, upload
 
@@ -33,7 +34,11 @@ def shipped_model() -> Model:
 
 def ready(page: Page, words: str = READY) -> None:
     """Wait for the model."""
-    page.locator("#state").filter(has_text=words).wait_for(timeout=30_000)
+    state = page.locator("#state")
+    try:
+        state.filter(has_text=words).wait_for(timeout=60_000)
+    except PlaywrightError as error:
+        raise AssertionError(f"the page says {state.inner_text()!r}, not {words!r}") from error
 
 
 def enrol(page: Page, name: str, sound: Path) -> str:
