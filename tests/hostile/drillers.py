@@ -165,10 +165,14 @@ def gallery(root: Path) -> Iterator[Made]:
 def http(root: Path) -> Iterator[Made]:
     """Requests as bytes, answered by a real service, which must stay healthy."""
     clip = (Path(__file__).parent.parent.parent / "samples" / "philippe_1.flac").read_bytes()[:30_000]
-    part = b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a.flac"\r\n\r\n' + clip + b"\r\n"
+
+    def part(name: bytes) -> bytes:
+        head = b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a.flac"\r\n\r\n' % name
+        return head + clip + b"\r\n"
+
     field = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\nEve\r\n'
-    two = part % b"first" + part % b"second" + b"--x--\r\n"
-    one = field + part % b"audio" + b"--x--\r\n"
+    two = part(b"first") + part(b"second") + b"--x--\r\n"
+    one = field + part(b"audio") + b"--x--\r\n"
     kind = b"multipart/form-data; boundary=x"
     whole = {
         "verify": _request(b"POST /v1/verify", two, kind),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,26 @@ def test_any_damage_to_the_bytes_is_harmless(tmp_path_factory: pytest.TempPathFa
     except ModelError:
         return
     np.testing.assert_array_equal(found.vectors, drawn(6, 8, 1))
+
+
+def test_a_name_that_is_not_the_same_twice_is_not_quoted_at_length(saved: Path) -> None:
+    content = bytearray(saved.read_bytes())
+    content[26:28] = (5_000).to_bytes(2, "little")  # how long the first member's name is
+    saved.write_bytes(content)
+    with pytest.raises(ModelError, match="no usable cohort") as caught:
+        Cohort.load(saved, "a" * 12)
+    assert len(str(caught.value)) < len(str(saved)) + 200
+
+
+def test_a_header_with_an_open_bracket_is_refused(saved: Path) -> None:
+    with zipfile.ZipFile(saved) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["vectors.npy"] = members["vectors.npy"].replace(b"(6, 8)", b"(6, 8 ")
+    with zipfile.ZipFile(saved, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ModelError, match="no usable cohort"):
+        Cohort.load(saved, "a" * 12)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import io
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, BinaryIO
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +21,7 @@ from numpy.typing import NDArray
 from samevoice.audio.decode import MAX_SECONDS
 from samevoice.errors import DataError
 from samevoice.files import write_atomically
+from samevoice.scoring.arrays import DAMAGE
 from samevoice.speech.segmentation import FRAME, FRAMES, RATE, VOICES
 from samevoice.speech.timeline import Seconds
 
@@ -118,7 +117,7 @@ class Evidence:
             found = cls(*named, **arrays, warnings=tuple(str(one) for one in head["warnings"]))
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise DataError(
                 f"{path}: holds no diarization evidence; give a file that `diarize --keep` wrote"
             ) from error
@@ -167,11 +166,6 @@ ARRAYS: dict[str, tuple[Any, int]] = {  # kinds and numbers of axes
     "starts": (np.float32, 1),
     "span_vectors": (np.float16, 2),
 }
-# What numpy, zipfile and json raise for files that are not what they say.
-_DAMAGE = (
-    *(KeyError, ValueError, TypeError, EOFError, OverflowError, MemoryError, RuntimeError, SyntaxError),
-    *(BadZipFile, zlib.error, TokenError),
-)
 
 
 def joined(parts: Sequence[Evidence], extent: Seconds, warnings: tuple[str, ...] = ()) -> Evidence:

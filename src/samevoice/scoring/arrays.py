@@ -5,10 +5,12 @@ Knows: names, ranks, fingerprints, archives. Does not know: what the numbers mea
 
 from __future__ import annotations
 
+import textwrap
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,12 @@ from samevoice.files import write_atomically
 
 KIND = "kind"
 MAX_BYTES = 1 << 30  # unpacked
+# What numpy, zipfile and json raise for files that are not what they say.
+DAMAGE = (
+    *(KeyError, ValueError, TypeError, EOFError, OverflowError, MemoryError, RuntimeError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, TokenError),
+)
+LONGEST_REASON = 120  # letters; some of those errors quote the file
 
 
 def write_arrays(path: Path, kind: str, content: Mapping[str, NDArray[Any] | str]) -> None:
@@ -61,9 +69,7 @@ def read_arrays(path: Path, kind: str, ranks: Mapping[str, int], model: str) -> 
                 found = {name: opened[name] for name in (*texts, *ranks)}
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
-    except (ValueError, KeyError, EOFError, TypeError, MemoryError, NotImplementedError, RuntimeError) as error:
-        raise damaged(path, kind, error) from error
-    except (zipfile.BadZipFile, zlib.error, SyntaxError) as error:
+    except DAMAGE as error:
         raise damaged(path, kind, error) from error
     if any(found[name].dtype.kind != "U" or found[name].ndim for name in texts) or str(found[KIND]) != kind:
         raise damaged(path, kind, "it is of another kind")
@@ -77,7 +83,8 @@ def read_arrays(path: Path, kind: str, ranks: Mapping[str, int], model: str) -> 
 
 def damaged(path: Path, kind: str, why: object) -> ModelError:
     """What to say about a file that is not what it should be."""
-    return ModelError(f"{path}: no usable {kind} ({why}); make it again")
+    reason = textwrap.shorten(str(why), LONGEST_REASON, placeholder=" …")
+    return ModelError(f"{path}: no usable {kind} ({reason}); make it again")
 
 
 def _check_members(stream: Any, names: Iterable[str]) -> None:

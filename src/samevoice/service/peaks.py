@@ -21,6 +21,7 @@ from samevoice.audio.decode import open_recording
 from samevoice.audio.resample import mix, waveforms
 from samevoice.errors import AudioError, DataError
 from samevoice.files import write_atomically
+from samevoice.scoring.arrays import DAMAGE
 from samevoice.speech.segmentation import RATE
 from samevoice.speech.timeline import Seconds
 
@@ -84,7 +85,7 @@ def outlined(path: Path, points: int) -> list[float]:
     """
     try:
         cells = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError, MemoryError):
+    except (OSError, *DAMAGE):
         cells = np.empty(0)
     if cells.dtype != np.float16 or cells.ndim != 1 or not len(cells) or not np.isfinite(cells).all():
         raise DataError("the outline of this recording is damaged; delete the job and give the recording again")

@@ -12,8 +12,6 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from samevoice.embedder import Model
 from samevoice.errors import ModelError, SamevoiceError
 from samevoice.files import write_atomically
 from samevoice.models.embedding import Embedding
+from samevoice.scoring.arrays import DAMAGE
 from samevoice.training.items import Item
 
 LONGEST = 6.0  # seconds of an utterance that the teacher hears
@@ -143,5 +142,5 @@ def restored(path: Path, identity: str, tables: Mapping[str, NDArray[Any]]) -> i
             for name, table in tables.items():
                 table[:done] = found[name][:done]
             return done
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error):
+    except (OSError, *DAMAGE):
         return 0
