@@ -50,7 +50,7 @@ def test_nothing_is_sent(browser: Browser, site: Running, samples: Path) -> None
     }
     assert not any(path.startswith("/v1") for path in paths)
     # What is kept for use without the service is what was needed, and the recorder.
-    source = (WEB / "sw.js").read_text()
+    source = (WEB / "js" / "local" / "offline.js").read_text()
     listed = {"/" + name.removeprefix("./") for name in re.findall(r'^  "(.+)",$', source, re.MULTILINE)}
     assert paths == listed | {"/sw.js"}
 
@@ -132,8 +132,8 @@ def test_a_new_page_is_shown_at_once_and_kept(
         assert page.evaluate("() => caches.keys()") == [first]  # nothing changed
         new = json.dumps({"en": {"name": "English", "texts": ["Something new to read."]}})
         (files / "texts.json").write_text(new)
-        worker = (files / "sw.js").read_text()
-        (files / "sw.js").write_text(worker.replace('"texts.json",', '"texts.json",\n  "css/tables.css",'))
+        page_copies = files / "js" / "local" / "offline.js"
+        page_copies.write_text(page_copies.read_text().replace('"texts.json",', '"texts.json",\n  "css/tables.css",'))
         page.reload()
         page.get_by_text("Something new to read.").wait_for()
         ready(page, ALONE)
@@ -142,5 +142,5 @@ def test_a_new_page_is_shown_at_once_and_kept(
         assert page.evaluate("async () => (await caches.match('/texts.json')).text()") == new
         copied = "async (name) => (await (await caches.open(name)).keys()).map((one) => new URL(one.url).pathname)"
         paths = page.evaluate(copied, second)
-        assert "/css/tables.css" in paths  # which the new worker wants, at once
+        assert "/css/tables.css" in paths  # which the new page wants, at once
         assert not [path for path in paths if path.startswith("/v1")]
