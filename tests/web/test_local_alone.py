@@ -134,6 +134,8 @@ def test_a_new_page_is_shown_at_once_and_kept(
         (files / "texts.json").write_text(new)
         page_copies = files / "js" / "local" / "offline.js"
         page_copies.write_text(page_copies.read_text().replace('"texts.json",', '"texts.json",\n  "css/tables.css",'))
+        with (files / "sw.js").open("a") as worker:  # must take nothing away from the page that is being loaded
+            worker.write("// a new worker\n")
         page.reload()
         page.get_by_text("Something new to read.").wait_for()
         ready(page, ALONE)
