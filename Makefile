@@ -15,7 +15,7 @@ RELEASE_VENV ?= $(VENV)-release
 # What `make release-check` passes on, such as: --only alone, --models DIR
 CHECK ?=
 
-.PHONY: demo test lint types docs screenshots bench release release-check clean
+.PHONY: demo test quick coverage lint types docs screenshots bench release release-check clean
 
 demo: $(VENV)/.core
 	$(BIN)/samevoice models pull
@@ -24,6 +24,18 @@ demo: $(VENV)/.core
 test: $(VENV)/.dev
 	$(BIN)/samevoice models pull campplus silero segmentation ge2e
 	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal
+
+# All tests but those marked `slow`.
+quick: $(VENV)/.dev
+	$(BIN)/samevoice models pull campplus silero segmentation ge2e
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal -m "not slow"
+
+# Lines and branches that the tests reach, in all their processes; the second table leaves out what only training needs.
+coverage: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet 'coverage>=7.10' 'pytest-cov>=7'
+	$(BIN)/samevoice models pull campplus silero segmentation ge2e
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal --cov --cov-report=term:skip-covered
+	$(BIN)/python -m coverage report --skip-covered --omit='*/networks/*,*/training/*,*/losses/*'
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -211,6 +211,7 @@ def test_what_cannot_be_written_is_said_in_a_sentence(voices: Path, tmp_path: Pa
     assert (done.returncode, "holds other files" in done.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_run_and_keeps_what_is_done(
     voices: Path, dataset: Path, contents: Contents, tmp_path: Path
 ) -> None:

@@ -84,6 +84,7 @@ def done(out: Path) -> list[Path]:
     return sorted((out / "embeddings").glob("part-*")) if out.exists() else []
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     voices: Path, dataset: Path, contents: Contents, tmp_path: Path
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     assert contents(out) == contents(dataset)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_no_block(voices: Path, dataset: Path, contents: Contents, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with embedding(voices, out, "--workers", "1") as process:

@@ -118,6 +118,7 @@ def test_readme_commands_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
+@pytest.mark.slow
 def test_readme_python_runs(tmp_path: Path) -> None:
     """Every Python block of the README, in order, in a folder that has the samples and nothing else."""
     (tmp_path / "samples").symlink_to(ROOT / "samples")

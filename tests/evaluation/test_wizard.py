@@ -234,6 +234,7 @@ def test_measures_are_of_people_left_out() -> None:
     assert found.measured["accepted"].value == pytest.approx(judged.accepted.targets.mean())
 
 
+@pytest.mark.slow
 def test_a_person_in_two_folders_is_told() -> None:
     clips = clips_of(13)
     renamed = tuple("p003 again" if file == Path("p003/2.wav") else name for name, file in told(clips))
@@ -247,6 +248,7 @@ def told(clips: Clips) -> list[tuple[str, Path]]:
     return list(zip(clips.people, clips.files, strict=True))
 
 
+@pytest.mark.slow
 def test_a_clip_in_the_wrong_folder_is_told() -> None:
     clips = clips_of(15)
     vectors = clips.vectors.copy()

@@ -318,6 +318,7 @@ FORKED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_can_use_the_store_of_its_parent(path: Path, postgres_url: str) -> None:
     for place in (path, postgres_url):

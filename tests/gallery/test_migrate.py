@@ -158,6 +158,7 @@ def test_sound_is_embedded_anew_and_who_left_none_is_to_be_enrolled_again(galler
     check_migrated(gallery, new, before)
 
 
+@pytest.mark.slow
 def test_on_a_server_it_is_the_same(postgres_url: str, old: Model, new: Model) -> None:
     with sv.Gallery(postgres_url, model=old, key=KEY) as gallery:
         enrol_all(gallery)
@@ -238,6 +239,7 @@ KILLED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal here")
 def test_killed_it_goes_on(place: Path, old: Model, new: Model, migrated: dict[str, Any]) -> None:
     for step in (0.5, 1.0):

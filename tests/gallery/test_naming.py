@@ -260,6 +260,7 @@ def test_the_rate_of_strangers_is_kept(alike: float) -> None:
         assert known / probes >= 0.5 * fpir  # the bound is nearly sharp; where two strangers come close, it is "unsure"
 
 
+@pytest.mark.slow
 def test_probabilities_are_right_as_often_as_they_say() -> None:
     """Half of the probes are of people enrolled; the calibration is exact."""
     rng = np.random.default_rng(4)

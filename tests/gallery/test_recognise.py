@@ -143,6 +143,7 @@ def test_json_is_plain(gallery: sv.Gallery, name: str) -> None:
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["name"] == "person 3"
 
 
+@pytest.mark.slow
 def test_the_rate_is_kept_for_each_voice_with_strangers_in_the_gallery(gallery: sv.Gallery, name: str) -> None:
     """Voices drawn at random are less alike than people are, so not one of 300 may pass."""
     gallery.remember(source(), voices(name, range(100, 130), take=1))

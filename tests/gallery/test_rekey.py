@@ -325,6 +325,7 @@ def test_a_keyring_entry_is_replaced(place: str, monkeypatch: pytest.MonkeyPatch
 # What a server keeps
 
 
+@pytest.mark.slow
 def test_what_a_server_keeps_opens_no_more(postgres: Server, postgres_url: str, config: Path) -> None:
     with Store.open(postgres_url) as store:
         for seed, name in enumerate(["Ada", "Bob"]):

@@ -97,6 +97,7 @@ def test_the_rates_of_all_looks_make_the_stated_one(looks: int, fpir: float, peo
     assert ending < looks or sequence.done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steady", [0.0, 0.9])
 def test_the_rate_of_strangers_is_kept_over_all_looks(steady: float) -> None:
     """Independent at every look, the hardest case, and as alike as prefixes are; the prior leaves it to the rate."""

@@ -159,6 +159,7 @@ def test_a_small_file_that_expands_a_thousandfold() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
 
 
+@pytest.mark.slow
 def test_four_hours_take_no_more_memory_than_minutes(tmp_path: Path, samples: Path) -> None:
     """The whole command, in a process that reports the largest memory of its child; the samples alone are 460 MB."""
     path = tmp_path / "four_hours.flac"
@@ -197,6 +198,7 @@ def test_an_endless_stream_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
         open_recording(Endless())  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_3300_mutants_break_no_promise() -> None:
     """Bit flips, truncation, swaps and lying lengths over eleven formats, in a process of their own."""
     command = [sys.executable, str(Path(mutants.__file__)), "20250101", "3300"]

@@ -19,6 +19,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "CROWD_SECONDS", 0.3)
 
 
+@pytest.mark.slow
 def test_json_has_plausible_figures() -> None:
     done = samevoice("bench", "--seconds", "2", "--json")
     assert done.returncode == 0, done.stderr
@@ -42,6 +43,7 @@ def test_json_has_plausible_figures() -> None:
     assert crowd["peak_mb"] is None or 50 < crowd["peak_mb"] < 4_000
 
 
+@pytest.mark.slow
 def test_words_set_the_limit_beside_what_was_measured() -> None:
     done = samevoice("bench", "--seconds", "1")
     assert done.returncode == 0, done.stderr

@@ -347,6 +347,7 @@ def test_compare_reads_standard_input() -> None:
     assert "Same person" in result.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_names_that_are_no_text(tmp_path: Path) -> None:
     name = os.fsencode(tmp_path) + b"/\xff\xfe.mp3"
     Path(os.fsdecode(name)).write_bytes(OTHER.read_bytes())

@@ -73,6 +73,7 @@ def place(ada_only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return path
 
 
+@pytest.mark.slow
 def test_two_people_who_take_turns_are_told_apart(meeting: tuple[Path, Diarization], tmp_path: Path) -> None:
     """The turns are found, whichever way they are written."""
     path, truth = meeting

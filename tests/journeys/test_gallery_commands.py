@@ -89,6 +89,7 @@ def refused(result: subprocess.CompletedProcess[str], *words: str, code: int = 2
 # From nothing, in real processes: the key is made, and a person is enrolled, known and forgotten.
 
 
+@pytest.mark.slow
 def test_a_first_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     new = tmp_path / "new.db"
     monkeypatch.setenv("SAMEVOICE_GALLERY", str(new))
@@ -204,6 +205,7 @@ def test_enrol_tells_what_it_did(tmp_path: Path) -> None:
     assert [event["action"] for event in person["events"]] == ["enrol", "enrol"]
 
 
+@pytest.mark.slow
 def test_asking_stores_nothing_and_tells_what_enrolling_would() -> None:
     before = samevoice("gallery", "info", "--json").stdout
     for name, recording, code in (("New", READER, 0), ("Ada", READER, 3), ("New", PHILIPPE, 3)):

@@ -61,6 +61,7 @@ def ready(url: str, **options: object) -> dict[str, object]:
     raise AssertionError("the service is not ready")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_where_it_is_and_who_can_use_it_and_ends_quietly(tmp_path: Path, end: signal.Signals) -> None:
     with started(tmp_path) as (process, url, said):
@@ -74,6 +75,7 @@ def test_it_says_where_it_is_and_who_can_use_it_and_ends_quietly(tmp_path: Path,
     assert list((tmp_path / "data").glob("uploads*")) == []
 
 
+@pytest.mark.slow
 def test_it_ends_soon_though_somebody_still_sends_and_all_it_logs_is_json(tmp_path: Path) -> None:
     with started(tmp_path) as (process, url, said):
         ready(url)
@@ -98,6 +100,7 @@ def test_it_ends_soon_though_somebody_still_sends_and_all_it_logs_is_json(tmp_pa
     assert [line for line in said if not line.startswith("{")] == said[:2]
 
 
+@pytest.mark.slow
 def test_it_is_back_soon_after_a_kill(tmp_path: Path) -> None:
     with started(tmp_path) as (process, url, _):
         ready(url)
@@ -173,6 +176,7 @@ def test_what_cannot_be_is_one_sentence(tmp_path: Path, arguments: tuple[str, ..
     assert len(told.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_options_come_from_a_file_and_flags_go_before_them(tmp_path: Path) -> None:
     config = tmp_path / "samevoice.toml"
     config.write_text('clip_seconds = 7.5\nfpir = 0.05\nhosts = ["voices.lan"]\n')

@@ -60,6 +60,7 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
         assert all(bool((one[name] == value).all()) for name, value in other.items())
 
 
+@pytest.mark.slow
 def test_from_a_folder_to_a_served_model_and_again(tmp_path: Path) -> None:
     voices(tmp_path / "voices", 7, 3)
     path = recipe_file(tmp_path, TRIPLETS.replace("steps = 24", "steps = 4"))

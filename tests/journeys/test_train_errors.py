@@ -107,6 +107,7 @@ def test_nobody_with_two_recordings(recipe: Path, samples: Path, tmp_path: Path)
     assert "no speaker has two utterances" in told
 
 
+@pytest.mark.slow
 def test_it_goes_on_without_what_cannot_be_used(folder: Path, recipe: Path, samples: Path, tmp_path: Path) -> None:
     """A recording that got lost after the corpus was listed, and a speaker with one of them."""
     valid = people(tmp_path / "valid", samples, ("x", "y", "z"), source="19")

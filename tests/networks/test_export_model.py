@@ -32,6 +32,7 @@ HEAVY = {"rescnn", "rescnn-clipped", "gru", "resnet34", "ecapa-1024"}
 ALL = [pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in make.SMALL]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_every_network_exports_and_answers_the_same(tmp_path: Path, name: str) -> None:
     network = make.embedder(name)

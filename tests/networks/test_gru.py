@@ -28,6 +28,7 @@ def test_seed_gru_net_shapes() -> None:
         torch.testing.assert_close(small(make.features(small, frames=16)).norm(dim=1), torch.ones(2))
 
 
+@pytest.mark.slow
 def test_seed_gru_net_learns_a_toy_set_below_collapse() -> None:
     """Two speakers, each heard over two channels that are louder than they are.
 

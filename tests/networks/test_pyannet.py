@@ -51,6 +51,7 @@ def test_fresh_bands_touch_on_the_mel_scale() -> None:
     torch.testing.assert_close(mel.diff(), mel.diff().mean().expand(39), atol=0.01, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("samples", "frames"), [(1_261, 2), (1_530, 2), (1_531, 3), (16_000, 56), (159_750, 588), (160_000, 589)]
 )

@@ -161,6 +161,7 @@ def test_keys_made_at_the_same_time_are_all_kept(file: Path) -> None:
 # At the surface
 
 
+@pytest.mark.slow
 def test_each_role_may_do_what_the_ones_before_may(tmp_path: Path) -> None:
     tokens = {role: new_key(tmp_path, role) for role in ("user", "enroller", "admin")}
     with serving(tmp_path) as running, httpx.Client(base_url=running.url) as client:

@@ -244,6 +244,7 @@ def test_a_defect_tells_its_id_and_nothing_else(tmp_path: Path, caplog: pytest.L
         assert httpx.get(f"{running.url}/v1/me").status_code == 200
 
 
+@pytest.mark.slow
 def test_requests_leave_a_line_each_without_names_tokens_or_paths(tmp_path: Path, samples: Path) -> None:
     token = new_key(tmp_path, "admin", "kiosk")
     log = tmp_path / "audit.jsonl"
@@ -338,6 +339,7 @@ def test_a_given_certificate_is_used_and_checked_before(tmp_path: Path) -> None:
 # Beginning and end
 
 
+@pytest.mark.slow
 def test_what_runs_is_finished_before_the_end(tmp_path: Path, samples: Path) -> None:
     clip = (samples / "philippe_1.flac").read_bytes()
     statuses: list[int] = []

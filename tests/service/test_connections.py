@@ -63,6 +63,7 @@ def test_a_head_that_trickles_ends_too_also_after_a_request(hasty: Running) -> N
         assert time.monotonic() - began < 15
 
 
+@pytest.mark.slow
 def test_a_client_that_asks_now_and_then_and_one_that_waits_long_are_served(hasty: Running) -> None:
     @hasty.app.get("/v1/long")
     async def long() -> str:

@@ -332,6 +332,7 @@ def test_silence_is_nobody_and_no_failure(client: httpx.Client, tmp_path: Path) 
         assert client.get(f"/v1/diarize/{found['id']}/export/{form}").status_code == 200
 
 
+@pytest.mark.slow
 def test_timeline_of_a_reference_and_of_the_gallery(client: httpx.Client, talk: Path) -> None:
     content, reference = talk.read_bytes(), PHILIPPE_ENROLS.read_bytes()
     files = {"audio": ("talk.wav", content), "reference": ("him.flac", reference)}
@@ -358,6 +359,7 @@ def test_a_step_so_small_that_it_would_keep_a_worker_busy(client: httpx.Client, 
     assert client.post("/v1/timeline", files=files, data={"length": "1", "step": "0.25"}).status_code == 200
 
 
+@pytest.mark.slow
 def test_one_key_has_one_timeline_at_a_time(tmp_path: Path, talk: Path) -> None:
     keys = {name: new_key(tmp_path, "user", name) for name in ("ann", "bob")}
     free = threading.Event()
@@ -394,6 +396,7 @@ def test_a_grid_that_cannot_be(client: httpx.Client, talk: Path, form: dict[str,
     assert answer.status_code in (400, 422)
 
 
+@pytest.mark.slow
 def test_jobs_are_seen_by_their_owner_and_by_admins_alone(tmp_path: Path, talk: Path) -> None:
     keys = {
         "ann": new_key(tmp_path, "user", "ann"),

@@ -83,6 +83,7 @@ def test_every_one_is_refused_and_the_service_lives_on(tmp_path: Path, samples: 
         assert no_people(tmp_path / "voices.db")
 
 
+@pytest.mark.slow
 def test_slow_ones_are_sent_away_and_hold_nobody_up(tmp_path: Path, samples: Path) -> None:
     """Bodies that stop: each is answered with 408 after the time of silence, while others are served."""
     good = (samples / "librispeech_19_a.flac").read_bytes()

@@ -430,6 +430,7 @@ def test_a_disk_that_does_not_remove_a_job_is_told_of(
     assert not left.exists()
 
 
+@pytest.mark.slow
 def test_a_stretch_that_is_being_heard_is_the_last_of_a_deleted_job(
     start: Start, tmp_path: Path, talk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

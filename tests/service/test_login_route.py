@@ -270,6 +270,7 @@ def test_a_welcome_is_forgotten_with_the_person(tmp_path_factory: pytest.TempPat
 # Limits
 
 
+@pytest.mark.slow
 def test_attempts_of_a_caller_at_a_person_are_limited(tmp_path_factory: pytest.TempPathFactory) -> None:
     with spoken(tmp_path_factory.mktemp("limits"), logins_per_minute=3) as served:
         served.enroller.post("/people", data={"name": "Ada"}, files=audio(ADA))

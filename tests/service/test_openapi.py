@@ -163,6 +163,7 @@ def test_every_answer_is_shown(document: dict[str, Any]) -> None:
     assert missing == []
 
 
+@pytest.mark.slow
 def test_examples_are_what_they_say(document: dict[str, Any]) -> None:
     count = 0
     for where, schema in schemas(document):

@@ -63,6 +63,7 @@ def test_the_service_keeps_its_contract(tmp_path: Path, sound: Path) -> None:
     assert len(reached) >= 25, sorted(operations - reached)
 
 
+@pytest.mark.slow
 def test_these_settings_find_planted_defects(tmp_path: Path, sound: Path) -> None:
     """And a few examples do not: a clean run of those would say nothing."""
     with running(planted()) as url:

@@ -34,6 +34,7 @@ def test_every_route_is_in_the_table(tmp_path: Path) -> None:
     assert told == served
 
 
+@pytest.mark.slow
 def test_the_roles_are_those_of_the_table(tmp_path: Path) -> None:
     """Asked with each key, a route says 403 to those below its role and to nobody else."""
     keys = {role: new_key(tmp_path, role) for role in ROLES}

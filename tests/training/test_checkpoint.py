@@ -112,6 +112,7 @@ for number in range(1_000_000):
 """
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_a_whole_one(tmp_path: Path) -> None:
     path = tmp_path / "one.pt"
     command = [sys.executable, "-c", WRITER, str(path)]

@@ -151,6 +151,7 @@ def test_a_teacher_without_moments_is_refused(corpus: Manifest, tmp_path: Path) 
         ask(model, corpus, items_of(corpus, Data()).items, tmp_path / "teacher.npz")
 
 
+@pytest.mark.slow
 def test_a_student_learns_moments(taught: Path, tmp_path: Path) -> None:
     corpus = parted(voices(tmp_path / "voices", 8, 2, 1.3), dev=2, test=2, nameless=1)
     told = recipe(tmp_path, HINTS, changes=(*NETWORK, f'teacher = "{taught}"'))

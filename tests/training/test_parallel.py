@@ -70,6 +70,7 @@ def network() -> nn.Module:
     return plain
 
 
+@pytest.mark.slow
 def test_batch_normalisation_and_gradients_are_those_of_the_joined_batch(tmp_path: Path) -> None:
     torch.manual_seed(1)
     images = 3 * torch.randn(6, 2, 8, 7) + torch.arange(6).reshape(6, 1, 1, 1)

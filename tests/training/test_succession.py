@@ -78,6 +78,7 @@ def test_a_run_begins_with_its_teachers_body(begin: Callable[..., Path], taught:
     assert not torch.equal(found["head.conv1.weight"], theirs["head.conv1.weight"])  # the entry has learnt anew
 
 
+@pytest.mark.slow
 def test_one_that_was_killed_goes_on_and_ends_the_same(
     begin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +98,7 @@ def test_one_that_was_killed_goes_on_and_ends_the_same(
         torch.testing.assert_close(again["network"][name], tensor, msg=name)
 
 
+@pytest.mark.slow
 def test_the_exit_is_fitted_once_when_all_stages_are_done(begin: Callable[..., Path], taught: Path) -> None:
     def stop(*_: float) -> None:
         raise KeyboardInterrupt

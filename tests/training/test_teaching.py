@@ -127,6 +127,7 @@ def test_what_cannot_be_heard_has_no_answer(corpus: Manifest, ask: Ask) -> None:
     assert np.flatnonzero(~found.any(axis=1)).tolist() == [1]
 
 
+@pytest.mark.slow
 def test_distillation_learns_from_nameless_voices_and_not_where_there_is_no_answer(tmp_path: Path) -> None:
     corpus = parted(voices(tmp_path / "voices", 10, 3), dev=2, test=2, nameless=2)
     nameless = [one for one in corpus if one.speaker is None]

@@ -49,6 +49,7 @@ def killer(*steps: tuple[str, int]) -> Callable[[Moment], None]:
     return step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parts",
     [(TRIPLETS, AUGMENT), (MINED,), (SOFTMAX, TRIPLETS.replace("24", "9"), AUGMENT)],

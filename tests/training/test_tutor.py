@@ -122,6 +122,7 @@ def test_stretched_crops_are_full_and_of_many_speeds(corpus: Manifest) -> None:
     assert len(pitches) > 3
 
 
+@pytest.mark.slow
 def test_a_run_learns_from_crops(taught: Path, tmp_path: Path) -> None:
     corpus = parted(voices(tmp_path / "voices", 8, 2, 1.3), dev=2, test=2, nameless=1)
     told = recipe(tmp_path, STAGE, changes=(*CHANGES, f'teacher = "{taught}"'))

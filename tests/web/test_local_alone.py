@@ -29,6 +29,7 @@ pytest_plugins = ["webfixtures"]
 # Nothing leaves the page
 
 
+@pytest.mark.slow
 def test_nothing_is_sent(browser: Browser, site: Running, samples: Path) -> None:
     asked: list[Request] = []
     sockets: list[str] = []

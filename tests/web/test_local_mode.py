@@ -41,6 +41,7 @@ def local(browser: Browser, site: Running) -> Iterator[Page]:
 # The same as in Python
 
 
+@pytest.mark.slow
 def test_voiceprints_and_verdicts_are_those_of_the_library(local: Page, samples: Path) -> None:
     model = shipped_model()
     embeddings = {}
@@ -145,6 +146,7 @@ def test_silence_cannot_be_told(local: Page, samples: Path, tmp_path: Path) -> N
     assert check(local, samples / "sample_1a.mp3") == "Nobody is enrolled on this device yet"
 
 
+@pytest.mark.slow
 def test_a_voiceprint_of_another_model_is_not_compared(local: Page, samples: Path) -> None:
     enrol(local, "Philippe", samples / "philippe_1.flac")
     local.evaluate("""async () => {
@@ -174,6 +176,7 @@ def test_a_service_without_the_model_says_so(browser: Browser, site: Running) ->
         page.locator("#state").filter(has_text="The service has no small.onnx").wait_for()
 
 
+@pytest.mark.slow
 def test_no_key_is_needed_for_it(browser: Browser, site: Running) -> None:
     with opened(browser, site.url, expect=("401",)) as page:
         page.route(

@@ -76,6 +76,7 @@ def test_enrol_and_log_in_with_the_microphone(mic: Microphone, own_site: Running
         assert "Welcome" not in page.locator("main").inner_text()
 
 
+@pytest.mark.slow
 def test_silence_is_asked_to_speak(mic: Microphone, site: Running, enrolled: str) -> None:
     with opened(mic(None), site.url, "enrol", expect=("422",)) as page:
         form = logging_in(page, enrolled)
@@ -203,6 +204,7 @@ def test_the_text_is_in_the_language_of_the_reader(browser: Browser, site: Runni
         assert page.locator("blockquote").get_attribute("lang") == "en"
 
 
+@pytest.mark.slow
 def test_the_service_listens_along(mic: Microphone, site: Running) -> None:
     with opened(mic(FIRST), site.url, "enrol") as page:
         form = page.locator("#enrolling")
@@ -212,6 +214,7 @@ def test_the_service_listens_along(mic: Microphone, site: Running) -> None:
         form.get_by_role("meter", name="Speech").and_(page.locator("[aria-valuetext^='2.']")).wait_for()
 
 
+@pytest.mark.slow
 def test_the_page_coaches_by_itself_where_the_service_does_not(mic: Microphone, site: Running) -> None:
     def deny(socket: WebSocketRoute) -> None:
         socket.close(code=1013)

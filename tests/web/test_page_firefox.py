@@ -65,6 +65,7 @@ def test_the_microphone_gives_sound(fox: Firefox, sounds: bool) -> None:
     assert float(told.split()[1]) >= 0.9
 
 
+@pytest.mark.slow
 def test_a_microphone_without_sound_is_told(fox: Firefox, sounds: bool) -> None:
     if sounds:
         pytest.skip("the microphone gives sound")

@@ -19,6 +19,7 @@ pytest_plugins = ["webfixtures"]
 VIEWS = {"same": "Same voice?", "enrol": "Enrol and log in", "who": "Who is this?"}
 
 
+@pytest.mark.slow
 def test_a_key_is_asked_for(browser: Browser, samples: Path, tmp_path: Path) -> None:
     token = new_key(tmp_path, "user", "Charles")
     with serving(tmp_path) as running, opened(browser, running.url, "enrol", expect=("401",)) as page:

@@ -83,6 +83,7 @@ def test_a_file_may_be_dropped(page: Page) -> None:
     assert box.get_by_role("button", name="Record").evaluate("button => button === document.activeElement")
 
 
+@pytest.mark.slow
 def test_the_microphone_against_a_file(mic: Microphone, site: Running, samples: Path) -> None:
     with opened(mic("philippe_1.flac"), site.url) as page:
         first = page.get_by_role("group", name="First voice")
@@ -122,6 +123,7 @@ TROUBLES = {
 REFUSE = "const REFUSE = (name) => () => Promise.reject(new DOMException('', name));"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_what_may_be_wrong_with_a_microphone_is_said(page: Page, trouble: str) -> None:
     script, words = TROUBLES[trouble]

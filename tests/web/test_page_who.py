@@ -39,6 +39,7 @@ def test_somebody_known(page: Page, samples: Path) -> None:
     assert page.locator("main b").count() == 0  # a name is text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("crowd")
 def test_somebody_unknown(mic: Microphone, site: Running) -> None:
     with opened(mic("librispeech_1255_a.flac"), site.url, "who") as page:

@@ -266,6 +266,7 @@ def test_thousands_of_turns_are_shown_a_page_at_a_time(browser: Browser, site: R
         assert page.evaluate("performance.now()") - started < 20_000
 
 
+@pytest.mark.slow
 def test_a_key_is_needed_and_the_sound_still_plays(browser: Browser, tmp_path: Path, meeting: Path) -> None:
     key = new_key(tmp_path)
     with serving(tmp_path) as running, opened(browser, running.url, "timeline", expect=("401",)) as page:

@@ -36,7 +36,7 @@ from samevoice.options import registered, with_options
 from samevoice.speech.vad import everything
 from samevoice.training.augment.chain import augmenter_of
 from samevoice.training.augment.spec import SpecAugment
-from samevoice.training.checkpoint import best_path, load_checkpoint, resume, save_checkpoint
+from samevoice.training.checkpoint import best_path, resume
 from samevoice.training.crops import Crops
 from samevoice.training.inheriting import inherit, terms_of
 from samevoice.training.items import Items, Parts, digest_of, items_of, joined, parts
@@ -233,8 +233,8 @@ class Run:
             excluded.update((asked := lesson(name)).excluded)
             asked.loader.close()
         succession = self._succession(trainee, pool, crops, tutor)
-        if succession and saved is None:
-            self._begin(succession)
+        if succession and saved is None and (cosine := succession.begin(self.watcher.shrink)) is not None:
+            self.watcher.say(f"shrunk: cosine to the teacher {cosine:.3f}, on the average")
         mask = with_options("mask", SpecAugment, recipe.mask) if recipe.mask else None
         trainer = Trainer(
             recipe,
@@ -250,7 +250,7 @@ class Run:
         )
         outcome = trainer.run()
         if succession and recipe.shrink and recipe.shrink.exit_crops:
-            self._finish(succession, trainee)
+            succession.finish(best_path(self.out, list(recipe.stage)[-1]), self.watcher.fit)
             outcome = validator(trainee, self.accelerator.autocast)
         still = network.cpu().eval()
         return Finished(recipe, still, taken, outcome, trainer.bad, tuple(sorted(excluded)), licences, self.out)
@@ -285,23 +285,6 @@ class Run:
         )
         path = self.out / "checkpoints" / "shrunk.pt"
         return Succession(trainee, self.recipe.teacher, plan, loader, taught, pool, self.accelerator, path)
-
-    def _begin(self, succession: Succession) -> None:
-        """The teacher, shrunk into the network by the main process; the others read what it kept."""
-        if self.accelerator.is_main_process and (cosine := succession.begin(self.watcher.shrink)) is not None:
-            self.watcher.say(f"shrunk: cosine to the teacher {cosine:.3f}, on the average")
-        self.accelerator.wait_for_everyone()
-        if not self.accelerator.is_main_process:
-            succession.begin(self.watcher.shrink)
-
-    def _finish(self, succession: Succession, trainee: Trainee) -> None:
-        """The exit, fitted by the main process and kept with the weights of the last stage."""
-        path = best_path(self.out, list(self.recipe.stage)[-1])
-        if self.accelerator.is_main_process and not (kept := load_checkpoint(path)).get("fitted"):
-            succession.finish(self.watcher.fit)
-            save_checkpoint(path, {**kept, "network": trainee.network.state_dict(), "fitted": True})
-        self.accelerator.wait_for_everyone()
-        trainee.network.load_state_dict(load_checkpoint(path)["network"])
 
     def _taught(self, teacher: Model, pool: Items, data: str) -> tuple[NDArray[np.float32], Moments | None]:
         """The teacher's answers, computed by the main process and read by the others."""

@@ -82,7 +82,7 @@ class Succession:
         self._accelerator, self._path = accelerator, path
 
     def begin(self, tell: Callable[[float, float], object]) -> float | None:
-        """Shrink, or take up again.
+        """Shrink, or take up again; the main process does, and the others read what it kept.
 
         Args:
             tell: gets the steps that are done, and of how many.
@@ -94,6 +94,15 @@ class Succession:
             DataError: too little can be heard.
             ModelError: what was kept cannot be read or written; the loss is not finite.
         """
+        main = self._accelerator.is_main_process
+        cosine = self._shrunk(tell) if main else None
+        self._accelerator.wait_for_everyone()
+        if not main:
+            self._shrunk(tell)
+        return cosine
+
+    def _shrunk(self, tell: Callable[[float, float], object]) -> float | None:
+        """Everything that `begin` is for, in this process."""
         parts = [*self._network.head.parameters(), *self._network.xvector.tdnn.parameters()]
         optimiser: Any = build_optimiser(self._plan.optimiser, parts)
         done = self._restored(optimiser)
@@ -118,16 +127,28 @@ class Succession:
         self._keep(self._plan.steps + 1, optimiser)
         return cosine
 
-    def finish(self, tell: Callable[[float, float], object]) -> None:
+    def finish(self, path: Path, tell: Callable[[float, float], object]) -> None:
         """Fit the exit to what the teacher says of clean crops; the network hears them augmented.
 
+        The main process does so, once, and the others read what it kept.
+
         Args:
+            path: of the weights of the last stage, which are changed too.
             tell: gets the crops that are heard, and of how many.
 
         Raises:
             DataError: too little can be heard.
             ConfigError: the loader has no teacher.
+            ModelError: the weights cannot be read or written.
         """
+        if self._accelerator.is_main_process and not (kept := load_checkpoint(path)).get("fitted"):
+            self._fit(tell)
+            save_checkpoint(path, {**kept, "network": self._network.state_dict(), "fitted": True})
+        self._accelerator.wait_for_everyone()
+        self._network.load_state_dict(load_checkpoint(path)["network"])
+
+    def _fit(self, tell: Callable[[float, float], object]) -> None:
+        """The exit, in this process."""
         pooled, answers = [], []
         first = self._plan.steps + self._count(self._plan.crops)
         count = self._count(self._plan.exit_crops)
