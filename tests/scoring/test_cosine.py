@@ -51,10 +51,20 @@ def test_two_models_are_never_compared() -> None:
     with pytest.raises(FingerprintMismatch, match="m@1 and n@2; embed both") as caught:
         cosine(embedding(0), embedding(0, "n@2"))
     assert (caught.value.first, caught.value.second) == ("m@1", "n@2")
-    with pytest.raises(FingerprintMismatch):
-        cosine_matrix([embedding(0), embedding(1), embedding(2, "n@2")])
+    for models in (("m@1", "n@2"), ("m@1", "m@1", "n@2"), ("m@1", "n@2", "n@2")):
+        with pytest.raises(FingerprintMismatch) as caught:
+            cosine_matrix([embedding(seed, model) for seed, model in enumerate(models)])
+        assert (caught.value.first, caught.value.second) == ("m@1", "n@2")
+
+
+def test_rounding_leads_nowhere_beyond_one() -> None:
+    people = [embedding(seed) for seed in range(100)]
+    both = cosine_matrix([*people, *(embedding(seed, sign=-1) for seed in range(100))])
+    vectors = np.stack([one.vector for one in people])
+    assert (vectors @ vectors.T).max() > 1  # so it would lead there
+    assert np.abs(both).max() == 1
 
 
 def test_no_embeddings() -> None:
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="^cosine_matrix needs at least one embedding$"):
         cosine_matrix([])
