@@ -182,7 +182,7 @@ def rewrite(path: Path, **change: Any) -> None:
         {"model": np.array(["a", "b"])},
         {"model": 7},
     ],
-    ids=str,
+    ids=lambda change: next(iter(change)),
 )
 def test_damaged_cohorts_are_refused(saved: Path, change: dict[str, Any]) -> None:
     rewrite(saved, **change)

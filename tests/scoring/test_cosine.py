@@ -63,6 +63,9 @@ def test_rounding_leads_nowhere_beyond_one() -> None:
     vectors = np.stack([one.vector for one in people])
     assert (vectors @ vectors.T).max() > 1  # so it would lead there
     assert np.abs(both).max() == 1
+    alone = [cosine(one, two) for one in people for two in (one, embedding(0))]
+    opposite = [cosine(embedding(seed, sign=-1), one) for seed, one in enumerate(people)]
+    assert (min(opposite), max(alone)) == (-1, 1)
 
 
 def test_no_embeddings() -> None:
