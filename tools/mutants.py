@@ -2,8 +2,8 @@
 
     python -m tools.mutants samevoice.scoring --tests tests/scoring [--share 300] [--seed 0] [--workers 2]
 
-Works on a copy of what git knows here, in a folder of its own. First all these tests run once, to see which function
-each of them reaches; then, for each planted defect, those that reach its function, until one fails. A defect is found
+Works on a copy of what git knows here, in a folder of its own. First all these tests but slow ones run once, to see which
+function each of them reaches; then, for each planted defect, those that reach its function, until one fails. A defect is found
 if a test fails or takes fifteen times as long. Needs `pip install mutmut`.
 
 Knows: mutmut's files. Does not know: what the modules are about.
@@ -28,7 +28,7 @@ CONFIG = """
 source_paths = ["src/samevoice"]
 only_mutate = [{pattern}]
 also_copy = [{rest}]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-n0"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-n0", "-m", "not slow"]
 pytest_add_cli_args_test_selection = [{tests}]
 """
 SURVIVED, UNREACHED, FAILED = (0,), (5, 33), (1, 3)  # exit codes of pytest, as mutmut keeps them
