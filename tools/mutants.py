@@ -2,9 +2,9 @@
 
     python -m tools.mutants samevoice.scoring --tests tests/scoring [--share 300] [--seed 0] [--workers 2]
 
-Works on a copy of what git knows here, in a folder of its own. First all these tests but slow ones run once, to see which
-function each of them reaches; then, for each planted defect, those that reach its function, until one fails. A defect is found
-if a test fails or takes fifteen times as long. Needs `pip install mutmut`.
+Works on a copy of what git knows here, in a folder of its own. First all these tests but slow ones run once, to see
+which function each of them reaches; then, for each planted defect, those that reach its function, until one fails. A
+defect is found if a test fails or takes fifteen times as long. Needs `pip install mutmut`.
 
 Knows: mutmut's files. Does not know: what the modules are about.
 """

@@ -53,6 +53,24 @@ def test_one_speaker_who_resembles_many_is_seen() -> None:
     assert bounded_thresholds(wolf, first, second, [0.12])[0] == pytest.approx(0.9)
 
 
+def test_the_same_trials_give_the_same_bounds() -> None:
+    first, second = np.triu_indices(15, k=1)
+    scores = np.random.default_rng(1).normal(size=len(first))
+    got = [bounded_thresholds(scores, first, second, [0.2, 0.1], draws=20) for _ in range(2)]
+    assert got[0] == got[1]
+    assert got[0] != bounded_thresholds(scores, first, second, [0.2, 0.1], draws=20, seed=1)
+    assert got[0] == bounded_thresholds(scores, first, second, [0.2, 0.1], draws=20, seed=0)
+
+
+def test_each_rate_has_a_bound_of_its_own() -> None:
+    first, second = np.triu_indices(15, k=1)
+    scores = np.random.default_rng(1).normal(size=len(first))
+    both = bounded_thresholds(scores, first, second, [0.2, 0.1])
+    alone = [bounded_thresholds(scores, first, second, [rate])[0] for rate in (0.2, 0.1)]
+    assert both == alone
+    assert both[0] < both[1]
+
+
 def test_the_rate_holds_for_people_who_come_later() -> None:
     """Voices drawn from one population: in at least 95 % of 200 runs the stated rate is kept by other people."""
     generator = np.random.default_rng(0)

@@ -76,6 +76,11 @@ def test_durations_outside_are_treated_like_the_nearest(calibration: Calibration
         assert calibration.threshold(0.01, 600.0) == calibration.threshold(0.01, 10.0)
 
 
+def test_what_it_was_fitted_on_is_on_record(calibration: Calibration) -> None:
+    assert (calibration.speaker_pairs, calibration.source) == (135 * 134 // 2, "drawn")
+    assert calibration.trials == (60_000, 60_000)  # 20,000 of each at each of three durations
+
+
 def test_evidence_is_limited_by_the_number_of_speaker_pairs(calibration: Calibration) -> None:
     assert calibration.max_llr == pytest.approx(math.log(9_045))
     assert calibration.llr(1.0, 10.0) == calibration.max_llr
@@ -195,6 +200,8 @@ HOSTILE: list[Mapping[str, Any]] = [
     {"rates": []},
     {"rates": [0.001, 0.01, 0.05]},
     {"rates": [0.05, 0.01, 0.0]},
+    {"rates": [0.05, 0.05, 0.01]},
+    {"rates": [0.05, 0.001, 0.01]},
     {"rates": [5, 0.01, 0.001]},
     {"thresholds": []},
     {"thresholds": [[1, 2], [3, 4]]},

@@ -69,5 +69,5 @@ def test_rounding_leads_nowhere_beyond_one() -> None:
 
 
 def test_no_embeddings() -> None:
-    with pytest.raises(ValueError, match="^cosine_matrix needs at least one embedding$"):
+    with pytest.raises(ValueError, match=r"^cosine_matrix needs at least one embedding$"):
         cosine_matrix([])

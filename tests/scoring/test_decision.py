@@ -46,6 +46,16 @@ def test_different() -> None:
     assert str(got) == "Different people: the evidence is 2,981 to 1 for two speakers."
 
 
+@pytest.mark.parametrize("score", [0.8, 0.42, 0.0])
+def test_what_a_log_line_needs_is_on_record(score: float) -> None:
+    got = judge(score, 2.0, prior=0.2, warnings=("noisy",))
+    assert (got.prior, got.speech, got.warnings, got.model) == (0.2, (2.0, 30.0), ("noisy",), "m@1")
+    assert (got.far, got.calibration, got.impostor_pairs) == (0.01, CALIBRATION.digest, 3_000)
+    cut = judge(score, 2.0, threshold=0.5, prior=0.2, warnings=("noisy",))
+    assert (cut.prior, cut.speech, cut.warnings, cut.model) == (0.2, (2.0, 30.0), ("noisy",), "m@1")
+    assert (cut.far, cut.calibration, cut.impostor_pairs) == (None, None, None)
+
+
 def test_unsure_for_weak_evidence() -> None:
     assert judge(0.44).reason == "the evidence is weak (2.7 to 1 for one speaker); a further recording would help"
     assert judge(0.36).reason == "the evidence is weak (2.7 to 1 for two speakers); a further recording would help"
@@ -87,6 +97,13 @@ def test_a_threshold_alone_decides(score: float, verdict: str) -> None:
         assert (got.llr is None) == (got.probability is None) == (calibration is None)
 
 
+@pytest.mark.parametrize("threshold", [-1.0, 1.0])
+def test_the_outermost_thresholds_are_cosines_too(threshold: float) -> None:
+    got = decide(threshold, (5.0, 5.0), None, model="m", threshold=threshold)
+    assert got.verdict == "same"
+    assert f"is at or above your threshold {threshold:.3f}" in got.reason
+
+
 def test_a_threshold_of_zero_is_a_threshold() -> None:
     assert decide(0.1, (5.0, 5.0), None, model="m", threshold=0.0).verdict == "same"
     assert decide(-0.1, (5.0, 5.0), CALIBRATION, model="m", threshold=0.0).verdict == "different"
@@ -97,6 +114,7 @@ def test_a_threshold_of_zero_is_a_threshold() -> None:
     [
         ({"far": 0.01, "threshold": 0.5}, "give one of them"),
         ({"threshold": 1.5}, "no cosine"),
+        ({"threshold": -1.5}, "no cosine"),
         ({"threshold": math.nan}, "no cosine"),
         ({"prior": 0.0}, "between 0 and 1"),
         ({"prior": 1.0}, "between 0 and 1"),
@@ -185,7 +203,7 @@ def test_undecided_keeps_the_prior() -> None:
     got = undecided("too short", (0.4, 5.0), CALIBRATION, model="m", prior=0.2, warnings=("noisy",))
     assert str(got) == "Cannot tell: too short."
     assert (got.verdict, got.score, got.llr, got.probability, got.threshold) == ("unsure", None, 0.0, 0.2, None)
-    assert got.warnings == ("noisy",)
+    assert (got.warnings, got.model, got.prior, got.speech) == (("noisy",), "m", 0.2, (0.4, 5.0))
 
 
 def test_odds_as_people_say_them() -> None:
