@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from gallerymakers import Server
+from gallerymakers import Server, voiceprint
 from pagefiles import RATE, SAMPLES, prepare
 from pages import Walk
+from servicemakers import new_key, serving
 from sockets import free_port
 
 import samevoice as sv
+from samevoice.client import Client
 
 PEOPLE = {
     "Ada": ("sample_1a.mp3", "sample_1b.mp3"),
@@ -66,3 +68,29 @@ def test_an_operator_runs_a_service_from_keys_to_another_model(tmp_path: Path, p
             assert gallery.identify(SAMPLES / "sample_1b.mp3").candidates[0].name == "Ada"
         lines = [json.loads(line) for line in (tmp_path / "requests.jsonl").read_text().splitlines()]
         assert {one["status"] for one in lines if one["route"] != "/readyz"} <= {200, 201}
+
+
+@pytest.mark.slow
+def test_the_same_among_a_thousand_people(tmp_path: Path, postgres: Server) -> None:
+    """Four who spoke, and 996 whose voices were drawn, since so many recordings are not at hand."""
+    recordings(tmp_path / "people")
+    key = new_key(tmp_path, "admin")
+    with serving(tmp_path, gallery=postgres.new_database()) as running, Client(running.url, key=key) as service:
+        model, store = running.gallery.model.card.fingerprint, running.gallery.store
+        for number in range(996):
+            store.add(f"Person {number:03}", voiceprint(number, model=model, consent="form of 3 May 2026"))
+        for name in PEOPLE:
+            service.enrol(name, tmp_path / "people" / f"{name}.wav", consent="form of 3 May 2026", expires_days=365)
+        first = service.people(limit=600)
+        second = service.people(limit=600, after=first.next)
+        assert (len(list(first)), len(list(second)), second.next) == (600, 400, None)
+        found = service.identify(SAMPLES / "sample_1b.mp3")
+        assert (found.candidates[0].name, found.people) == ("Ada", 1_000)
+        assert found.candidates[0].score > found.candidates[1].score + 0.2
+        stranger = service.identify(SAMPLES / "philippe_1.flac")
+        assert (stranger.verdict, stranger.name) == ("unknown", None)
+        service.delete("Ada")
+        again = service.identify(SAMPLES / "sample_1b.mp3")
+        assert (again.verdict, again.people) == ("unknown", 999)
+        kept = service.check_audit()
+        assert (kept.events, kept.broken) == (1_002, None)  # the founding, a thousand enrolments, a deletion
