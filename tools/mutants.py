@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import random
 import shutil
 import subprocess
@@ -76,7 +77,8 @@ def prepare(copy: Path, package: str, tests: list[str]) -> None:
 def mutmut(copy: Path, *words: str, check: bool = True) -> str:
     """What mutmut says; what it does is in its files."""
     line = [sys.executable, "-m", "mutmut", *words]
-    done = subprocess.run(line, cwd=copy, capture_output=True, text=True, check=False)
+    planted = {**os.environ, "PYTHONPATH": str(copy / "mutants" / "src")}  # for processes that tests start, too
+    done = subprocess.run(line, cwd=copy, env=planted, capture_output=True, text=True, check=False)
     if check and done.returncode:
         raise SystemExit(f"mutmut failed:\n{done.stdout[-3_000:]}{done.stderr[-3_000:]}")
     return done.stdout + done.stderr
