@@ -43,6 +43,7 @@ def exported(folder: Path, name: str, spec: FrontendSpec, window: Window) -> sv.
     return sv.load_model(path, detector=everything)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "spec"),
     [

@@ -118,6 +118,7 @@ def test_a_killed_worker_costs_no_block(voices: Path, dataset: Path, contents: C
     assert contents(out) == contents(dataset)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_stops_its_workers(voices: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with embedding(voices, out, "--workers", "2") as process:

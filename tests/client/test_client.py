@@ -57,6 +57,7 @@ def test_what_is_sent_and_what_is_read(tmp_path: Path) -> None:
     assert asked.form == {"far": b"0.05", "first": b"RIFF one", "second": b"two"}
 
 
+@pytest.mark.slow
 @given(st.text(max_size=40))
 def test_any_name_is_one_part_of_the_address(name: str) -> None:
     """Nothing that a person is called leads elsewhere."""

@@ -205,6 +205,7 @@ def test_the_order_of_pieces_in_a_window_means_nothing(four: Evidence) -> None:
     assert same_partition(tell(turned).labels.tolist(), tell(four).labels[rows].tolist())
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(data=st.data(), seed=st.integers(0, 9), noise=st.sampled_from([0.3, 1.0, 3.0]))
 def test_any_demands_are_met_or_refused(data: st.DataObject, seed: int, noise: float) -> None:

@@ -519,6 +519,7 @@ def edited(draft: Draft, kind: str, one: int, other: int) -> Draft:
     return draft.with_speakers(other or None)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.lists(STEP, max_size=7))
 def test_any_edits_keep_the_promises(steps: list[tuple[str, int, int]]) -> None:

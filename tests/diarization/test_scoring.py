@@ -61,6 +61,7 @@ def made(*turns: tuple[float, float, str]) -> Diarization:
     return Diarization([Turn(*turn) for turn in turns], 1000.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("collar", "overlap"), RULES)
 def test_equals_pyannote_metrics(collar: float, overlap: bool) -> None:
     """200 cases under each rule, every other one with an evaluation map."""

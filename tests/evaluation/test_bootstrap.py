@@ -39,6 +39,7 @@ def test_weights_equal_speakers_repeated_as_new_people(counts: list[int]) -> Non
     assert curve.min_dcf() == pytest.approx(reference.min_dcf(targets, non_targets, 0.01, 1, 1), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_value_is_that_of_all_trials_and_bounds_surround_it() -> None:
     vectors, speakers = voices(30, 4, spread=1.2)
     trials = all_pairs(vectors, speakers)

@@ -86,6 +86,7 @@ def test_length_counts_composed_characters() -> None:
     assert not accepted("e\u0301" * 201)
 
 
+@pytest.mark.slow
 def test_every_character_is_either_refused_or_safe_and_keyed() -> None:
     """All of Unicode, against the categories: nothing unprintable passes, and whatever passes can be found again."""
     passed = 0

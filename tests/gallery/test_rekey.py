@@ -544,6 +544,7 @@ def test_kill_9_at_any_moment_leaves_a_gallery_that_opens(place: str, config: Pa
     assert not list(config.rglob("*.new"))
 
 
+@pytest.mark.slow
 @needs_fork
 def test_a_kill_at_every_step_of_the_key_file(path: Path, config: Path) -> None:
     place = str(path)
@@ -569,6 +570,7 @@ def test_a_kill_at_every_step_of_the_key_file(path: Path, config: Path) -> None:
     assert not list(config.rglob("*.new"))
 
 
+@pytest.mark.slow
 @needs_fork
 def test_two_at_once_take_turns(place: str, config: Path) -> None:
     keys = crowded(place)

@@ -174,6 +174,7 @@ def test_too_few_people_leave_the_old_model_alone(people: Path, tmp_path: Path) 
     assert output.read_bytes() == b"what was there before"
 
 
+@pytest.mark.slow
 def test_a_missing_folder_ends_in_one_sentence(tmp_path: Path) -> None:
     result = run("calibrate", tmp_path / "nobody", "-o", tmp_path / "mine.onnx")
     assert result.returncode == 2
@@ -181,6 +182,7 @@ def test_a_missing_folder_ends_in_one_sentence(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_recording_counts_once_and_belongs_to_one_person(
     people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

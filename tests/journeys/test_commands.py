@@ -133,6 +133,7 @@ def test_compare_in_the_line_format_of_speechidentity() -> None:
     assert 0 < float(verdicts[0].split()[-1]) < float(verdicts[1].split()[-1]) <= 2
 
 
+@pytest.mark.slow
 def test_compare_draws_and_leaves_out_what_is_broken(tmp_path: Path) -> None:
     (tmp_path / "broken.wav").write_text("not a recording")
     picture = tmp_path / "map.png"
@@ -297,6 +298,7 @@ def many(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_compare_shows_every_figure_and_name(many: Path, tmp_path: Path) -> None:
     result = run("compare", many, "--heat-map", tmp_path / "map.png")
     assert result.returncode == 0, result.stderr

@@ -47,6 +47,7 @@ def folder(tmp_path: Path, samples: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_scan_names_what_it_leaves_out_and_writes_the_rest(folder: Path, tmp_path: Path) -> None:
     for suffix in ("jsonl", "parquet"):
         done = data("scan", folder, "-o", tmp_path / f"m.{suffix}", "--licence", "CC0-1.0")
@@ -136,6 +137,7 @@ def test_a_leak_stops_with_names(folder: Path, tmp_path: Path) -> None:
     assert "together 1" in done.stderr
 
 
+@pytest.mark.slow
 def test_pack_goes_on_and_is_opened_like_any_corpus(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "packed"
     done = data("pack", folder, "-o", out, "--shard-mb", "1", "--jobs", "2")

@@ -107,6 +107,7 @@ def test_json_says_how_many_speak_and_how_sure_that_is(meeting: tuple[Path, Diar
     assert "recognised" not in content
 
 
+@pytest.mark.slow
 def test_evidence_that_was_kept_answers_anew(meeting: tuple[Path, Diarization], tmp_path: Path) -> None:
     """Without the recording, with another number of speakers, and by the other method."""
     kept = tmp_path / "talk.npz"
@@ -128,6 +129,7 @@ def test_the_gallery_names_whom_it_knows_and_nobody_else(meeting: tuple[Path, Di
         assert not gallery.recordings()
 
 
+@pytest.mark.slow
 def test_strangers_keep_their_names_and_get_better_ones(meeting: tuple[Path, Diarization], tmp_path: Path) -> None:
     """The second file knows the stranger of the first; naming the stranger names both files."""
     path, _ = meeting

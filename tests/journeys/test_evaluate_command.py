@@ -53,6 +53,7 @@ def document(*arguments: object) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_folder_of_voices_is_measured(corpus: Path) -> None:
     result = run("campplus", "--data", corpus, "--seconds", "1.5")
     assert result.returncode == 0, result.stderr

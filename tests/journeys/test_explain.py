@@ -25,6 +25,7 @@ def invoke(*arguments: object) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr if done.exception is None else f"{done.stderr}{done.exception!r}"
 
 
+@pytest.mark.slow
 def test_words_and_picture(tmp_path: Path) -> None:
     code, plain, _ = invoke("verify", *PAIR)
     assert code == 0

@@ -113,6 +113,7 @@ def test_a_gallery_in_a_file_needs_no_index(path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_an_index_on_a_server_is_turned_on_measured_and_turned_off(postgres_url: str) -> None:
     refused = samevoice("gallery", "index", "--gallery", postgres_url, "--on")
     assert "there is no gallery here yet" in refused.stderr

@@ -134,6 +134,7 @@ def test_exit_codes_are_answers(
     assert found["file"] == str(recording)
 
 
+@pytest.mark.slow
 def test_of_several_files_a_broken_one_spoils_nothing(tmp_path: Path) -> None:
     broken = tmp_path / "notes.wav"
     broken.write_text("these are no sounds\n")
@@ -233,6 +234,7 @@ def test_no_time_to_come(when: str) -> None:
     assert people() == {"Ada": 1, "Philippe": 1}
 
 
+@pytest.mark.slow
 def test_expiry_in_days_and_by_date() -> None:
     for name, recording, when in (("New", READER, "10"), ("Philippe", PHILIPPE_LONGER, "9999-12-31")):
         assert samevoice("enrol", name, recording, "--expires", when).returncode == 0
@@ -303,6 +305,7 @@ def test_what_people_wrote_does_not_disturb_the_terminal() -> None:
     assert told(samevoice("people", "show", "Ada", "--json"))["voiceprints"][0]["consent"].startswith("asked")
 
 
+@pytest.mark.slow
 def test_merge_and_undo() -> None:
     assert samevoice("enrol", "Twice", PHILIPPE_LONGER).returncode == 0
     assert samevoice("people", "merge", "Twice", "philippe").stdout.strip() == "Philippe has 2 voiceprints now."
@@ -323,6 +326,7 @@ def test_lists_take_patterns() -> None:
 # Harm
 
 
+@pytest.mark.slow
 def test_names_of_files_do_not_disturb_the_terminal(tmp_path: Path) -> None:
     path = tmp_path / "a\x1b[31m\nb.flac"
     shutil.copy(READER, path)
@@ -357,12 +361,14 @@ def test_a_changed_event_is_found(place: Path) -> None:
     refused(samevoice("people", "audit"), str(report["events"]), "broken")
 
 
+@pytest.mark.slow
 def test_a_changed_voiceprint_is_never_compared(place: Path) -> None:
     tamper(place, "UPDATE templates SET sealed = zeroblob(length(sealed)) WHERE person_id = 1")
     for command in (["identify", ADA], ["verify", "--as", "Ada", ADA], ["identify", ADA, "--sequential"]):
         refused(samevoice(*command))
 
 
+@pytest.mark.slow
 def test_another_key_opens_nothing(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     before = place.read_bytes()
     for key, word in (("00" * 32, "another key"), ("short", "SAMEVOICE_GALLERY_KEY"), ("", "key")):
@@ -389,6 +395,7 @@ def test_what_is_no_gallery_is_left_alone(tmp_path: Path) -> None:
         assert not path.is_file() or path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_where_there_is_no_gallery_none_is_made_but_by_enrolling(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere.db"
     for command in (

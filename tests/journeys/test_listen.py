@@ -53,6 +53,7 @@ def bare(path: Path) -> bytes:
     return content
 
 
+@pytest.mark.slow
 def test_a_replayed_file_gets_the_turns_of_diarize(meeting: Path, people: Path, tmp_path: Path) -> None:
     live, offline = tmp_path / "live.rttm", tmp_path / "offline.rttm"
     options = ["--gallery", people, "--threads", 1]
@@ -67,6 +68,7 @@ def test_a_replayed_file_gets_the_turns_of_diarize(meeting: Path, people: Path, 
     assert "Ctrl-C ends it" in done.stderr
 
 
+@pytest.mark.slow
 def test_json_lines_from_a_pipe(meeting: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "samevoice", "listen", "-", "--json", "--threads", "1"],
@@ -106,6 +108,7 @@ def test_stereo_at_another_rate(tmp_path: Path) -> None:
     assert end["speech"] > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_a_signal_ends_it_with_the_answer(meeting: Path, tmp_path: Path, number: signal.Signals) -> None:

@@ -110,6 +110,7 @@ def test_it_is_back_soon_after_a_kill(tmp_path: Path) -> None:
         assert ready(url)["people"] == 0
 
 
+@pytest.mark.slow
 def test_the_network_needs_a_key_or_a_plain_word(tmp_path: Path) -> None:
     refused = samevoice("serve", "--host", NETWORK, "--data", tmp_path / "data", "--gallery", tmp_path / "v.db")
     assert refused.returncode == 2
@@ -122,6 +123,7 @@ def test_the_network_needs_a_key_or_a_plain_word(tmp_path: Path) -> None:
     assert "unencrypted" in "".join(said)
 
 
+@pytest.mark.slow
 def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     data = ("--data", tmp_path / "data")
     made = samevoice("keys", "add", "kiosk", "--role", "user", "--days", 30, *data)
@@ -192,6 +194,7 @@ def test_options_come_from_a_file_and_flags_go_before_them(tmp_path: Path) -> No
         assert message in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_phone_gets_a_certificate(tmp_path: Path) -> None:
     with started(tmp_path, "--self-signed") as (_, url, said):
         assert url.startswith("https://")

@@ -83,6 +83,7 @@ def test_people_of_a_gallery(meeting: Path, tmp_path: Path, monkeypatch: pytest.
     assert "  Philippe  + " in done.stdout
 
 
+@pytest.mark.slow
 def test_an_empty_gallery_and_other_mistakes(meeting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMEVOICE_GALLERY_KEY", KEY)
     sv.Gallery(tmp_path / "voices.db", key=MasterKey.from_bytes(bytes.fromhex(KEY))).close()

@@ -95,6 +95,7 @@ def test_from_a_folder_to_a_served_model_and_again(tmp_path: Path) -> None:
     assert "no readable checkpoint" in str(damaged.exception)
 
 
+@pytest.mark.slow
 def test_every_mistake_is_a_sentence(tmp_path: Path) -> None:
     good = voices(tmp_path / "voices", 5, 3, 0.9)
     path = recipe_file(tmp_path, TRIPLETS)

@@ -77,6 +77,7 @@ def test_whoever_is_not_enrolled_gets_no_name(heard: list[Event]) -> None:
     assert labels == {"speaker-1"}
 
 
+@pytest.mark.slow
 def test_events_do_not_depend_on_how_the_sound_is_cut(diarizer: Diarizer) -> None:
     sound = conversation()[: 16 * RATE]
     known = lines(Session(feed([sound]), diarizer))

@@ -60,6 +60,7 @@ def test_int8_weights_are_a_quarter_and_nearly_the_same(name: str) -> None:
     assert parity(network, smaller, cases(network)[::4], least=0.999) < 1.0
 
 
+@pytest.mark.slow
 def test_int8_says_what_it_costs(tmp_path: Path) -> None:
     network = make.embedder("fbanknet")
     whole = export_model(network, card_of(network), tmp_path / "whole.onnx")

@@ -191,6 +191,7 @@ def test_damaged_cohorts_are_refused(saved: Path, change: dict[str, Any]) -> Non
     assert not isinstance(caught.value, FingerprintMismatch)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.data())
 def test_any_damage_to_the_bytes_is_harmless(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:

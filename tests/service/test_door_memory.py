@@ -82,6 +82,7 @@ def test_what_is_taken_back_is_no_attempt(clock: Clock) -> None:
         counted.begin("Ada", "desk")
 
 
+@pytest.mark.slow
 def test_names_are_let_go_after_their_minute(clock: Clock) -> None:
     counted = Attempts(10**6, clock=clock)
     for number in range(3 * attempts.CROWD):

@@ -62,6 +62,7 @@ def begin(tmp_path: Path, corpus: Manifest, taught: Path) -> Callable[..., Path]
     return started
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_its_teachers_body(begin: Callable[..., Path], taught: Path) -> None:
     said: list[str] = []
     steps: list[float] = []

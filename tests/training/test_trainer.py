@@ -143,6 +143,7 @@ def test_a_stage_keeps_its_best_weights_or_its_last(keep: str, corpus: Manifest,
     assert same(finished.network.state_dict(), kept["network"])
 
 
+@pytest.mark.slow
 def test_a_plateau_halves_the_learning_rate(corpus: Manifest, tmp_path: Path) -> None:
     still = TRIPLETS.replace("lr = 1e-3", 'lr = 1e-12, schedule = "plateau", patience = 2')
     run(recipe(tmp_path, still, changes=("stage.triplet.validate_every = 2",)), corpus, tmp_path / "run")()

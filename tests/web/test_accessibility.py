@@ -51,6 +51,7 @@ def _serious(page: Page) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 def test_axe_finds_nothing_serious(browser: Browser, site: Running, full: str, view: str) -> None:
     with opened(browser, site.url, view, color_scheme="light") as page:

@@ -93,6 +93,7 @@ def test_the_microphone_against_a_file(mic: Microphone, site: Running, samples: 
         assert headline(page) == "Same person"
 
 
+@pytest.mark.slow
 def test_silence_is_no_verdict_but_a_request_to_speak(mic: Microphone, site: Running, samples: Path) -> None:
     with opened(mic(None), site.url) as page:
         record(page.get_by_role("group", name="First voice"), until="Nothing is heard: is the microphone muted?")
