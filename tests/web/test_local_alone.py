@@ -114,6 +114,9 @@ def test_it_works_when_the_service_is_gone(browser: Browser, samples: Path, tmp_
         page.locator("nav a[href='#/same']").click()  # what needs the service says so
         page.get_by_role("alert").filter(has_text="The service does not answer").wait_for()
         assert page.evaluate("async () => (await caches.keys()).length") == 1
+        assert page.evaluate("async () => (await fetch('texts.json')).ok")
+        renewing = "() => fetch('texts.json', {headers: {'x-renew': '1'}}).then(() => 'answered', () => 'refused')"
+        assert page.evaluate(renewing) == "refused"  # so that a copy is never made of another copy
     finally:
         profile.close()
 
