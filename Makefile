@@ -12,7 +12,7 @@ BENCH ?=
 BIN := $(VENV)/bin
 # Tools of a release, at fixed versions, in an environment of their own.
 RELEASE_VENV ?= $(VENV)-release
-# What `make release-check` passes on, such as: --only alone, --models DIR
+# What `make release-check` passes on, such as: --only oldest --models CACHE (a folder as SAMEVOICE_CACHE names it)
 CHECK ?=
 
 .PHONY: demo test quick coverage lint types docs screenshots bench release release-check clean
