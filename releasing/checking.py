@@ -82,7 +82,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m releasing.checking", description=__doc__.splitlines()[0])
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--only", choices=("alone", "oldest"), help="one of the two parts")
-    parser.add_argument("--models", type=Path, help="the cache folder (SAMEVOICE_CACHE) with pulled models, for the tests that need them")
+    parser.add_argument("--models", type=Path, help="a folder of pulled models, as SAMEVOICE_CACHE names it")
     chosen = parser.parse_args()
     wheel, promised = chosen.wheel.resolve(), project.pythons()
     found = {version: python for version in promised if (python := places.interpreter(version))}
