@@ -363,9 +363,10 @@ def test_what_has_expired_counts_no_more_and_is_purged(store: Store) -> None:
 
 
 def test_an_export_is_everything_as_plain_json(store: Store) -> None:
-    store.add("Ada", voiceprint(1, consent="research", audio=b"fLaC", expires=LATER))
+    store.add("Ada", voiceprint(1, consent="research", audio=b"fLaC", expires=LATER, trace=b"trace"))
     told = json.loads(json.dumps(store.export("ada"), allow_nan=False))
     assert told["name"] == "Ada"
+    assert [base64.b64decode(trace) for trace in told["traces"]] == [b"trace"]
     [one] = told["voiceprints"]
     assert one["vector"] == unit_vector(1).tolist()
     assert base64.b64decode(one["audio_flac"]) == b"fLaC"

@@ -6,7 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from samevoice.gallery import cache as files
 from samevoice.gallery import search
 from samevoice.gallery.cache import cache_file
 from samevoice.gallery.crypto import MasterKey
-from samevoice.gallery.layout import BLOCK, Head, Rows, check_of, checks_of, head_of, key_of
+from samevoice.gallery.layout import BLOCK, Head, Rows, UnusableError, check_of, checks_of, head_of, key_of
 from samevoice.gallery.locks import locked
 from samevoice.gallery.rows import State
 from samevoice.gallery.search import Index
@@ -331,6 +331,18 @@ def test_a_file_that_was_altered_with_new_checks_is_never_believed(tmp_path: Pat
     shelf.remove(100)
     forget(near, shelf)  # must not make new checks for what was altered
     assert not path.exists()
+
+
+@pytest.mark.usefixtures("small_files")
+@pytest.mark.parametrize("change", [lambda whole: whole[:-1], lambda whole: whole + bytes(1)], ids=["short", "long"])
+def test_a_file_of_another_size_than_it_tells_has_no_head(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+    path, shelf = cache_file(tmp_path / "g.db", MODEL), filled()
+    Index.of(shelf, MODEL, cache=path)
+    with path.open("rb") as stream:
+        assert head_of(key_of(shelf.key, shelf.id), stream).dimension == D
+    path.write_bytes(change(path.read_bytes()))
+    with path.open("rb") as stream, pytest.raises(UnusableError):
+        head_of(key_of(shelf.key, shelf.id), stream)
 
 
 def rotated(path: Path, shelf: Shelf, each: int) -> bool:
