@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import random
 import shutil
@@ -22,6 +21,8 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+
+from benchmarks.conversations import wilson
 
 ROOT = Path(__file__).parents[1]
 CONFIG = """
@@ -33,7 +34,6 @@ pytest_add_cli_args = ["-p", "no:cacheprovider", "-n0", "-m", "not slow"]
 pytest_add_cli_args_test_selection = [{tests}]
 """
 SURVIVED, UNREACHED, FAILED = (0,), (5, 33), (1, 3)  # exit codes of pytest, as mutmut keeps them
-Z = 1.96  # of a 95 % interval
 
 
 def main() -> None:
@@ -102,14 +102,11 @@ def kind(code: int | None) -> str:
 
 
 def told(counts: Counter[str], planted: int) -> str:
-    """The score with its interval (Wilson), and what came of the defects."""
+    """The score with its interval, and what came of the defects."""
     tried = counts.total() - counts["not tried"]
     found = counts["a test failed"] + counts["took too long"]
-    share, extra = found / tried, Z * Z / tried
-    middle, half = share + extra / 2, Z * math.sqrt(share * (1 - share) / tried + extra / tried / 4)
-    low, high = (100 * (middle + sign * half) / (1 + extra) for sign in (-1, 1))
     rest = ", ".join(f"{name}: {count}" for name, count in counts.most_common())
-    return f"{found} of {tried} found: {100 * share:.1f} % [{low:.1f}, {high:.1f}]; {planted} planted ({rest})"
+    return f"found: {wilson(found, tried)}; {planted} planted ({rest})"
 
 
 if __name__ == "__main__":

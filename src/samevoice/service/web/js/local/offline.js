@@ -74,12 +74,11 @@ async function copied() {
 /** Remove it, once what is under way is over. */
 export async function dropCopy() {
   await copying;
-  const registration = await navigator.serviceWorker?.getRegistration();
-  if (!registration) return;
+  if (!navigator.serviceWorker) return;
   await alone(async () => {
     for (const name of await own()) await caches.delete(name);
   });
-  await registration.unregister();
+  await (await navigator.serviceWorker.getRegistration())?.unregister();
 }
 
 /** One after the other, whichever page it is: each clears away others' copies. @template T @param {() => Promise<T>} work */
