@@ -33,11 +33,11 @@ quick: $(VENV)/.dev
 # A process of this test may write nowhere, and coverage says so on its standard error.
 UNCOVERED := tests/gallery/test_database.py::test_a_read_only_folder_or_file_is_told_in_a_sentence
 
-# Lines and branches that the tests reach, in all their processes; the second table leaves out what only training needs.
+# Lines and branches that the tests reach which are not slow, in all their processes; the second table leaves out what only training needs.
 coverage: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet 'coverage>=7.10' 'pytest-cov>=7'
 	$(BIN)/samevoice models pull campplus silero segmentation ge2e
-	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal --cov --cov-report=term:skip-covered --deselect $(UNCOVERED)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal -m "not slow" --cov --cov-report=term:skip-covered --deselect $(UNCOVERED)
 	$(BIN)/python -m coverage report --skip-covered --omit='*/networks/*,*/training/*,*/losses/*'
 
 lint: $(VENV)/.dev
