@@ -38,7 +38,7 @@ from samevoice.corpora.pieces import evenly
 from samevoice.diarization.formats import read_all
 from samevoice.effects.channel import gain
 from samevoice.effects.noise import add_noise, stretch
-from samevoice.embedder import load_detector
+from samevoice.loading import load_detector
 from samevoice.models import shipped
 from samevoice.scoring.cosine import cosine
 from samevoice.speech.energy import LevelGate

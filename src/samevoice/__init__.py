@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from samevoice.diarization.editing import Draft
     from samevoice.diarization.evidence import Evidence
     from samevoice.diarization.turns import Diarization, Turn
-    from samevoice.embedder import Model, load_detector, load_model
+    from samevoice.embedder import Model
     from samevoice.errors import (
         AudioError,
         ConfigError,
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     )
     from samevoice.gallery.gallery import Gallery
     from samevoice.gallery.identification import Identification
+    from samevoice.loading import load_detector, load_model
     from samevoice.models.card import ModelCard
     from samevoice.models.embedding import Embedding
     from samevoice.scoring.decision import Decision
@@ -105,9 +106,9 @@ _HOMES = {
     "finish": "diarization.diarizer",
     "judge": "verification",
     "listen": "speech.listening",
-    "load_detector": "embedder",
+    "load_detector": "loading",
     "load_diarizer": "diarization.diarizer",
-    "load_model": "embedder",
+    "load_model": "loading",
     "open_recording": "audio.decode",
     "timeline": "timelines.slicing",
     "verify": "verification",

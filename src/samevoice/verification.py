@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.audio.decode import Recording, Source
-from samevoice.embedder import DEFAULT_MODEL, Model, load_model
+from samevoice.embedder import Model
 from samevoice.errors import NotEnoughSpeech
+from samevoice.loading import DEFAULT_MODEL, load_model
 from samevoice.models.embedding import Embedding
 from samevoice.scoring.calibration import Calibration
 from samevoice.scoring.cosine import cosine, cosine_matrix

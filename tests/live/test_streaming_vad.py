@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from livemakers import RATE, READER, read
 
 from samevoice.audio.waveform import Waveform
-from samevoice.embedder import load_detector
+from samevoice.loading import load_detector
 from samevoice.speech.vad import SileroVad
 
 ROUNDING = 1e-6  # the network adds up in another order when it sees another number of windows

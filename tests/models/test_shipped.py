@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from commandline import samevoice
 
-from samevoice.embedder import load_model
+from samevoice.loading import load_model
 from samevoice.models import shipped, store, zoo
 from samevoice.models.card import fingerprint_of
 from samevoice.models.encoder import read_model

@@ -22,8 +22,8 @@ from websockets.sync.client import ClientConnection, connect
 from samevoice.audio.waveform import Samples, Waveform
 from samevoice.diarization import naming
 from samevoice.diarization.diarizer import diarize, load_diarizer
-from samevoice.embedder import load_detector
 from samevoice.live.feed import Note
+from samevoice.loading import load_detector
 from samevoice.service import stream as streaming
 from samevoice.service.coaching import coached
 from samevoice.service.keys import Keys

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from samevoice.audio.waveform import Samples, Waveform
-from samevoice.embedder import load_detector
 from samevoice.errors import AudioError, ModelError
+from samevoice.loading import load_detector
 from samevoice.speech.timeline import Segment, Timeline
 from samevoice.speech.vad import SileroVad
 

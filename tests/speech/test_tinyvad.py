@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samevoice.audio.waveform import Samples, Waveform
-from samevoice.embedder import load_detector
 from samevoice.errors import AudioError, ModelError
+from samevoice.loading import load_detector
 from samevoice.models import shipped
 from samevoice.models.encoder import read_model
 from samevoice.speech.timeline import Segment, Timeline

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 import samevoice as sv
 from samevoice.audio import blocks as audio_blocks
 from samevoice.audio import resample
-from samevoice.embedder import Model, load_detector
+from samevoice.embedder import Model
+from samevoice.loading import load_detector
 from samevoice.models.card import Window
 from samevoice.scoring.cosine import cosine
 from samevoice.speech import listening

@@ -15,9 +15,10 @@ from runmakers import parted, raw_teacher, recipe, rows_of, run, voices
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.sounds import Sounds
 from samevoice.effects.speed import change_speed
-from samevoice.embedder import Model, load_model
+from samevoice.embedder import Model
 from samevoice.errors import ConfigError, ModelError
 from samevoice.export import export_model
+from samevoice.loading import load_model
 from samevoice.models import zoo
 from samevoice.models.describer import Pooled
 from samevoice.models.onnxfile import read_tensors

@@ -11,12 +11,12 @@ import pytest
 from runmakers import TRIPLETS, parted, recipe, run, voices
 
 from samevoice.corpora.manifest import Manifest
-from samevoice.embedder import load_model
 from samevoice.evaluation.embedded import choose_pieces, embed_pieces
 from samevoice.evaluation.metrics import eer
 from samevoice.evaluation.trials import all_pairs
 from samevoice.features.frontend import build_frontend
 from samevoice.features.kinds import KINDS, default_spec
+from samevoice.loading import load_model
 from samevoice.models.encoder import read_model
 from samevoice.speech.vad import everything
 from samevoice.training.cards import least_seconds

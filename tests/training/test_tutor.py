@@ -13,10 +13,11 @@ from runmakers import parted, raw_teacher, recipe, rows_of, run, voices
 from samevoice.audio.waveform import Waveform
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.sounds import Sounds
-from samevoice.embedder import Model, load_model
+from samevoice.embedder import Model
 from samevoice.errors import ConfigError
 from samevoice.features.frontend import build_frontend
 from samevoice.features.kinds import default_spec
+from samevoice.loading import load_model
 from samevoice.speech.vad import everything
 from samevoice.training.augment import Augmenter, augment_options
 from samevoice.training.crops import Crops

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from samevoice.embedder import load_detector
 from samevoice.errors import DataError, ModelError
+from samevoice.loading import load_detector
 from samevoice.models.encoder import read_model
 from samevoice.speech.tinyvad import TinyVad
 from samevoice.training.voicescenes import SIZE, STEP, STEPS, Scenes, Taught, taught

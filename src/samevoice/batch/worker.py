@@ -22,8 +22,9 @@ from samevoice.corpora.manifest import Utterance
 from samevoice.corpora.members import read_member
 from samevoice.corpora.places import place_below
 from samevoice.corpora.sounds import Sounds, name_of
-from samevoice.embedder import Model, load_model
+from samevoice.embedder import Model
 from samevoice.errors import FingerprintMismatch, SamevoiceError
+from samevoice.loading import load_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,13 @@ from samevoice.cli.console import (
     warn,
 )
 from samevoice.cli.outputs import require_page, require_writable
-from samevoice.embedder import load_model
 from samevoice.errors import ConfigError
 from samevoice.evaluation.calibrated import calibrate as calibrate_on
 from samevoice.evaluation.calibrated import is_own
 from samevoice.evaluation.clips import Clips, embed_clips, find_clips
 from samevoice.evaluation.page import save_page
 from samevoice.evaluation.wizardpage import report as written
+from samevoice.loading import load_model
 from samevoice.models import store
 from samevoice.models.card import recalibrated
 from samevoice.models.encoder import write_model

@@ -8,8 +8,8 @@ import typer
 
 from samevoice.audio.quality import AudioReport
 from samevoice.cli.console import JsonOption, PathsArgument, audio_files, complain, error_entry, out, print_json
-from samevoice.embedder import load_detector
 from samevoice.errors import SamevoiceError
+from samevoice.loading import load_detector
 from samevoice.speech.listening import listen
 
 

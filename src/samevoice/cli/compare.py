@@ -24,9 +24,9 @@ from samevoice.cli.console import (
     print_json,
     warn,
 )
-from samevoice.embedder import load_model
 from samevoice.errors import ConfigError, SamevoiceError
 from samevoice.evaluation.plots import check_picture, draw_matrix
+from samevoice.loading import load_model
 from samevoice.scoring.cosine import cosine_matrix
 from samevoice.scoring.decision import DEFAULT_PRIOR, SENTENCES, Decision, check_options
 from samevoice.verification import calibration_of, decide_pairs

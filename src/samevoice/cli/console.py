@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from samevoice.audio.decode import AUDIO_SUFFIXES
-from samevoice.embedder import DEFAULT_MODEL, Model
+from samevoice.embedder import Model
 from samevoice.errors import AudioError, NotEnoughSpeech, SamevoiceError
+from samevoice.loading import DEFAULT_MODEL
 from samevoice.models.embedding import Embedding
 from samevoice.speech.listening import Progress as Tell
 

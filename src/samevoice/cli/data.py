@@ -19,8 +19,8 @@ from samevoice.corpora.shards import pack
 from samevoice.corpora.splits import split_as_published, split_by_speaker
 from samevoice.corpora.storage import save_manifest
 from samevoice.corpora.trimming import trim
-from samevoice.embedder import load_detector
 from samevoice.errors import ConfigError
+from samevoice.loading import load_detector
 
 PROBLEMS_SHOWN = 20
 PARTS = ("train", "dev", "test")

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from samevoice.cli.console import MODEL, ModelOption, PathsArgument, ThreadsOption, audio_files, embed_files, out
 from samevoice.cli.outputs import require_writable
-from samevoice.embedder import load_model
 from samevoice.errors import ConfigError
 from samevoice.files import write_atomically
+from samevoice.loading import load_model
 from samevoice.models.embedding import Embedding
 
 SUFFIXES = (".npz", ".parquet")

@@ -14,7 +14,7 @@ from samevoice.cli.evaluate_trials import evaluate_trials
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.opening import open_corpus
 from samevoice.corpora.pieces import Piece
-from samevoice.embedder import Model, load_model
+from samevoice.embedder import Model
 from samevoice.errors import ConfigError, DataError
 from samevoice.evaluation.embedded import EmbeddedPieces, choose_pieces, embed_pieces, require_two, speakers_of
 from samevoice.evaluation.plots import check_picture, draw_det, draw_histograms
@@ -22,6 +22,7 @@ from samevoice.evaluation.report import Evaluation
 from samevoice.evaluation.report import evaluate as measure
 from samevoice.evaluation.thresholds import RARE_PRIOR, Rule, Threshold, fit, fixed
 from samevoice.evaluation.trials import all_pairs
+from samevoice.loading import load_model
 from samevoice.options import checked_number
 from samevoice.scoring.decision import DEFAULT_FAR
 from samevoice.speech.vad import everything

@@ -7,7 +7,6 @@ from pathlib import Path
 from samevoice.cli.console import out, print_json, progress_bar, warn
 from samevoice.cli.outputs import require_page
 from samevoice.corpora.storage import load_manifest
-from samevoice.embedder import load_model
 from samevoice.evaluation.breakdown import break_down, labels_of
 from samevoice.evaluation.conditions import conditions
 from samevoice.evaluation.stress import stress
@@ -15,6 +14,7 @@ from samevoice.evaluation.triallist import read_trials, speaker_of
 from samevoice.evaluation.trialpage import write_page
 from samevoice.evaluation.trialreport import TrialReport
 from samevoice.evaluation.trialrun import embed_all, find_recordings, measure, noise_of, require_two_files, score
+from samevoice.loading import load_model
 from samevoice.verification import calibration_of
 
 TOLD = 5  # of many errors

@@ -20,7 +20,7 @@ from samevoice.cli.console import (
     print_json,
     progress_bar,
 )
-from samevoice.embedder import load_model
+from samevoice.loading import load_model
 
 app = typer.Typer(
     no_args_is_help=True, help="The gallery as a whole: what is in it, another model, another key, an index."

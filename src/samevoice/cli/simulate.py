@@ -16,10 +16,10 @@ from samevoice.diarization.formats import write
 from samevoice.diarization.turns import Diarization, Turn, writable
 from samevoice.effects.codecs import CODECS
 from samevoice.effects.sounds import load_sounds
-from samevoice.embedder import load_detector
 from samevoice.errors import ConfigError, DataError
 from samevoice.lab import Conversation, Scene, Studio, takes_of
 from samevoice.lab.writing import FORMATS, write_sound
+from samevoice.loading import load_detector
 from samevoice.options import checked_size
 from samevoice.speech.vad import RATE
 

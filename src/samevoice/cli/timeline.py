@@ -23,9 +23,10 @@ from samevoice.cli.console import (
     warn,
 )
 from samevoice.cli.outputs import require_writable
-from samevoice.embedder import Model, load_model
+from samevoice.embedder import Model
 from samevoice.errors import AudioError, ConfigError
 from samevoice.evaluation.plots import check_picture
+from samevoice.loading import load_model
 from samevoice.scoring.decision import DIFFERENT_LLR, SAME_LLR, odds
 from samevoice.timelines.grid import SEEDS, Grid
 from samevoice.timelines.outputs import check_suffix, header, rows, write_table

@@ -19,11 +19,11 @@ from samevoice.cli.console import (
     warn,
 )
 from samevoice.cli.outputs import require_writable
-from samevoice.embedder import load_model
 from samevoice.errors import AudioError, ConfigError
 from samevoice.evaluation.explained import draw_explanation
 from samevoice.evaluation.plots import check_picture
 from samevoice.explaining import explain as explain_pair
+from samevoice.loading import load_model
 from samevoice.scoring.decision import Decision
 from samevoice.verification import verify as decide_pair
 

@@ -25,8 +25,9 @@ from samevoice.diarization.evidence import HOP, Evidence, joined
 from samevoice.diarization.hearing import CORE, Listener, Stretch, stretches
 from samevoice.diarization.journal import Journal
 from samevoice.diarization.turns import Diarization, Turn, writable
-from samevoice.embedder import DEFAULT_MODEL, Model, load_model
+from samevoice.embedder import Model
 from samevoice.errors import ModelError
+from samevoice.loading import DEFAULT_MODEL, load_model
 from samevoice.models import store
 from samevoice.models.embedding import Embedding
 from samevoice.runtime import default_threads

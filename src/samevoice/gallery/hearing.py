@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from samevoice.embedder import DEFAULT_MODEL, Model, load_model
+from samevoice.embedder import Model
 from samevoice.errors import ConfigError, FingerprintMismatch, GalleryError
 from samevoice.gallery.cache import cache_file
 from samevoice.gallery.crypto import MasterKey
@@ -32,6 +32,7 @@ from samevoice.gallery.sequential import Matches
 from samevoice.gallery.strangers import strangers_index
 from samevoice.gallery.updating import may_update
 from samevoice.gallery.voiceprints import Template
+from samevoice.loading import DEFAULT_MODEL, load_model
 from samevoice.models.embedding import Embedding
 from samevoice.models.store import names as model_names
 from samevoice.scoring.cosine import cosine

@@ -23,7 +23,6 @@ from samevoice.audio.waveform import Samples, Waveform
 from samevoice.diarization import naming
 from samevoice.diarization.clustering import Telling
 from samevoice.diarization.diarizer import Diarizer, finish
-from samevoice.embedder import load_detector
 from samevoice.errors import AudioError, ConfigError, NotEnoughSpeech
 from samevoice.gallery.rules import DEFAULT_FPIR
 from samevoice.gallery.sequential import LOOKS
@@ -35,6 +34,7 @@ from samevoice.live.gate import Gate
 from samevoice.live.intake import Intake
 from samevoice.live.ring import KEPT, SpeechRing
 from samevoice.live.voices import Recognise, Voices
+from samevoice.loading import load_detector
 from samevoice.models.embedding import Embedding
 from samevoice.speech.timeline import Seconds, Segment
 from samevoice.speech.vad import RATE, Hysteresis, SileroVad, everything

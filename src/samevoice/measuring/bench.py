@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from samevoice.embedder import load_model
+from samevoice.loading import load_model
 from samevoice.measuring.machine import matrix_gflops
 from samevoice.measuring.operations import operations
 from samevoice.measuring.stages import Way, medians, write_buzz

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from samevoice.embedder import load_model
+from samevoice.loading import load_model
 from samevoice.measuring.children import answer, ask, started
 from samevoice.measuring.stages import Everywhere
 

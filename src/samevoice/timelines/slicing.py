@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samevoice.audio.decode import Source
-from samevoice.embedder import DEFAULT_MODEL, Model, load_detector, load_model
+from samevoice.embedder import Model
 from samevoice.errors import ConfigError
+from samevoice.loading import DEFAULT_MODEL, load_detector, load_model
 from samevoice.models.embedding import Embedding
 from samevoice.scoring.calibration import Calibration
 from samevoice.speech.listening import Progress

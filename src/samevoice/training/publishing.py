@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from samevoice import __version__
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.pieces import evenly
-from samevoice.embedder import Model, load_model
+from samevoice.embedder import Model
 from samevoice.errors import ConfigError
 from samevoice.evaluation import plots, thresholds
 from samevoice.evaluation.embedded import MAX_PIECES, EmbeddedPieces, choose_pieces, embed_pieces
@@ -31,6 +31,7 @@ from samevoice.evaluation.report import evaluate_at
 from samevoice.evaluation.thresholds import Rule
 from samevoice.evaluation.trials import Trials, all_pairs
 from samevoice.export import export_model
+from samevoice.loading import load_model
 from samevoice.models.encoder import read_model, write_model
 from samevoice.scoring import calibration
 from samevoice.speech.vad import everything

@@ -28,8 +28,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from samevoice.corpora.manifest import Manifest
 from samevoice.corpora.sounds import Sounds
-from samevoice.embedder import Model, load_model
+from samevoice.embedder import Model
 from samevoice.errors import ConfigError
+from samevoice.loading import load_model
 from samevoice.networks import NETWORKS
 from samevoice.networks.embedding import EmbeddingNetwork
 from samevoice.options import registered, with_options

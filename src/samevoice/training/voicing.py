@@ -31,10 +31,10 @@ from samevoice import __version__
 from samevoice.audio.decode import open_recording
 from samevoice.audio.resample import mix, waveforms
 from samevoice.audio.waveform import Samples
-from samevoice.embedder import load_detector
 from samevoice.errors import DataError
 from samevoice.features.frontend import Features, build_frontend
 from samevoice.features.kinds import default_spec
+from samevoice.loading import load_detector
 from samevoice.models.card import Licences, ModelCard, fingerprint_of
 from samevoice.models.encoder import write_model
 from samevoice.models.onnxfile import split_metadata

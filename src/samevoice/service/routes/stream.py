@@ -25,9 +25,9 @@ from typing import Any, cast
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from samevoice.embedder import load_detector
 from samevoice.live.feed import Note
 from samevoice.live.session import Session
+from samevoice.loading import load_detector
 from samevoice.service.access import caller_of_token
 from samevoice.service.coaching import coached
 from samevoice.service.front import CLOSE_CODES
