@@ -35,3 +35,11 @@ def store(path: Path) -> Iterator[Store]:
     """An empty gallery in a file."""
     with Store.open(path, key=KEY) as opened:
         yield opened
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_store(request: pytest.FixtureRequest, path: Path) -> Iterator[Store]:
+    """An empty gallery, once in a file and once on a server: both must do the same."""
+    place = path if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    with Store.open(place, key=KEY) as opened:
+        yield opened

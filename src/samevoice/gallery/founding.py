@@ -13,7 +13,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 from sqlalchemy import Connection, delete, insert, select
 
-from samevoice.errors import GalleryError
+from samevoice.errors import FingerprintMismatch, GalleryError
 from samevoice.gallery.crypto import KEY_BYTES, MasterKey, context_of, new_data_key
 from samevoice.gallery.database import Database
 from samevoice.gallery.failures import DAMAGED
@@ -98,6 +98,22 @@ def set_model(connection: Connection, model: str) -> None:
     """Choose the model that makes the voiceprints from now on."""
     connection.execute(delete(SettingRecord).where(SettingRecord.key == MODEL))
     connection.execute(insert(SettingRecord).values(key=MODEL, value=model.encode()))
+
+
+def refuse_other(bound: str | None, model: str) -> None:
+    """Refuse a model other than the one that a gallery is bound to.
+
+    Args:
+        bound: fingerprint, by `model_of`; None if the gallery is free.
+        model: fingerprint.
+
+    Raises:
+        FingerprintMismatch: so.
+    """
+    if bound is not None and bound != model:
+        raise FingerprintMismatch(
+            bound, model, "use the model of the gallery, or give it the other one with: samevoice gallery migrate"
+        )
 
 
 def entrust(connection: Connection, old: MasterKey, new: MasterKey, identity: str) -> None:

@@ -27,12 +27,11 @@ from samevoice.gallery.migrate import Migration, Tell, migrate
 from samevoice.gallery.names import checked_name, name_key, shown
 from samevoice.gallery.rules import DEFAULT_FPIR
 from samevoice.gallery.sequential import identify_early
-from samevoice.gallery.updating import may_update, update_bar
+from samevoice.gallery.updating import may_merge, may_update
 from samevoice.gallery.voiceprints import NewVoiceprint, Person, Template, checked_note
 from samevoice.models.embedding import Embedding
-from samevoice.scoring.calibration import Calibration
 from samevoice.scoring.cosine import cosine
-from samevoice.scoring.decision import DEFAULT_PRIOR, Decision, odds
+from samevoice.scoring.decision import DEFAULT_PRIOR, Decision
 from samevoice.verification import calibration_of, judge, label
 
 LOOKED_AT = 5  # people whose recordings are compared with a new one
@@ -239,7 +238,7 @@ class Gallery(Hearing):
         except NotEnoughSpeech as error:
             voice = error
         return judge(
-            _embedding(template),
+            template.embedding,
             voice,
             model=self.model,
             far=far,
@@ -263,7 +262,7 @@ class Gallery(Hearing):
             GalleryError: both are one entry already, the voices are not as alike as an added one must be, or an
                 enrolled person would become part of a stranger.
         """
-        check = None if force else partial(_may_merge, calibration_of(self.model))
+        check = None if force else partial(may_merge, calibration_of(self.model))
         return self._forgetting(lambda: self.store.merge(source, into, actor=self._actor, check=check))
 
     def migrate(self, model: Model, *, progress: Tell | None = None) -> Migration:
@@ -313,31 +312,8 @@ class Gallery(Hearing):
         """Why a voice is not to be added to a template; None if it may be, or there is nothing to compare."""
         if voice is None or template is None:
             return None
-        score = cosine(voice, _embedding(template))
+        score = cosine(voice, template.embedding)
         return may_update(score, (voice.seconds, template.seconds), calibration_of(self.model))
-
-
-def _may_merge(calibration: Calibration | None, source: Template | None, into: Template | None) -> None:
-    """Refuse to make two people one who do not sound so.
-
-    Raises:
-        GalleryError: so.
-    """
-    if calibration and source and into:
-        seconds = min(source.seconds, into.seconds)
-        score = cosine(_embedding(source), _embedding(into))
-        if score >= update_bar(calibration, seconds):
-            return
-        llr = calibration.llr(score, seconds)
-        evidence = f"the evidence is {odds(abs(llr))} for {'one person' if llr >= 0 else 'two people'}"
-    else:
-        evidence = "nothing can be compared"
-    raise GalleryError(f"not merged: {evidence}, which is not enough; if you know that it is one person, use --force")
-
-
-def _embedding(template: Template) -> Embedding:
-    """A template as one side of a trial."""
-    return Embedding(template.vector, template.model, template.seconds)
 
 
 def _flac(coached: Coached) -> bytes:

@@ -231,7 +231,7 @@ class Hearing(People):
 
     def _improves(self, voice: Embedding, template: Template) -> bool:
         """Whether a voice may be added to a stranger, by the guard of every update."""
-        score = cosine(voice, Embedding(template.vector, template.model, template.seconds))
+        score = cosine(voice, template.embedding)
         return may_update(score, (voice.seconds, template.seconds), calibration_of(self.model)) is None
 
     def _refresh(self) -> None:

@@ -69,6 +69,21 @@ def stranger_number(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def refuse_reserved(name: str, stranger: int | None) -> None:
+    """Refuse a name that the gallery gives to strangers to all but the stranger of that number.
+
+    Args:
+        name: as `checked_name` gives it.
+        stranger: number of who would have it; None for somebody enrolled.
+
+    Raises:
+        GalleryError: so.
+    """
+    number = stranger_number(name)
+    if number is not None and number != stranger:
+        raise GalleryError(f"{shown(name)} is a name that the gallery itself gives to strangers; choose another")
+
+
 def name_key(text: str) -> str:
     """The same for all names that a reader would take for one: upper or lower case, wide or composed, zero-width signs.
 

@@ -21,11 +21,11 @@ from samevoice.errors import GalleryError
 from samevoice.gallery import history
 from samevoice.gallery.archive import counters
 from samevoice.gallery.audit import Detail
-from samevoice.gallery.founding import model_of
+from samevoice.gallery.founding import model_of, refuse_other
 from samevoice.gallery.history import Source, Spoken
 from samevoice.gallery.owners import Owner, remove
 from samevoice.gallery.records import HeardRecord, PersonRecord, VoiceprintRecord
-from samevoice.gallery.store import Store, count, refuse_other
+from samevoice.gallery.store import Store, count
 from samevoice.gallery.voiceprints import NewVoiceprint, Template, checked_note
 from samevoice.models.embedding import Embedding
 

@@ -20,14 +20,14 @@ from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, delete, select, update
 
-from samevoice.errors import FingerprintMismatch, GalleryError
+from samevoice.errors import GalleryError
 from samevoice.gallery import history, register
 from samevoice.gallery.archive import Archive
 from samevoice.gallery.audit import Detail
 from samevoice.gallery.crypto import MasterKey
 from samevoice.gallery.database import Database
-from samevoice.gallery.founding import default_place, founded, model_of, set_model
-from samevoice.gallery.names import checked_name, shown, stranger_number
+from samevoice.gallery.founding import default_place, founded, model_of, refuse_other, set_model
+from samevoice.gallery.names import checked_name, refuse_reserved, shown
 from samevoice.gallery.owners import Owner, remove
 from samevoice.gallery.records import CHANGES, REMOVALS, CounterRecord, VoiceprintRecord
 from samevoice.gallery.voiceprints import NewVoiceprint, Person, Template, checked_note, plain
@@ -110,7 +110,7 @@ class Store(Archive):
             if owner is None and expect == "known":
                 raise register.nobody(connection, name)
             if owner is None:
-                _refuse_reserved(name, None)
+                refuse_reserved(name, None)
             template = None if owner is None else self.vault.template(connection, owner, model)
             if check is not None:
                 check(template)
@@ -172,7 +172,7 @@ class Store(Archive):
             owner, other = self._owner(connection, name), self.vault.find(connection, to)
             if other is not None and other.id != owner.id:
                 raise GalleryError(f"{shown(to)} is enrolled already; choose another name, or merge the two")
-            _refuse_reserved(to, owner.stranger)
+            refuse_reserved(to, owner.stranger)
             self.vault.rename(connection, owner, to)
             self._tell(connection, actor, "rename", owner)
             return register.person(connection, owner.public_id)
@@ -341,19 +341,4 @@ def count(connection: Connection, *, removals: bool) -> None:
     for name in (CHANGES, REMOVALS) if removals else (CHANGES,):
         connection.execute(
             update(CounterRecord).where(CounterRecord.name == name).values(value=CounterRecord.value + 1)
-        )
-
-
-def _refuse_reserved(name: str, stranger: int | None) -> None:
-    """Refuse a name that says "stranger 17" to all but that stranger."""
-    number = stranger_number(name)
-    if number is not None and number != stranger:
-        raise GalleryError(f"{shown(name)} is a name that the gallery itself gives to strangers; choose another")
-
-
-def refuse_other(bound: str | None, model: str) -> None:
-    """Refuse a model other than the one that a gallery is bound to."""
-    if bound is not None and bound != model:
-        raise FingerprintMismatch(
-            bound, model, "use the model of the gallery, or give it the other one with: samevoice gallery migrate"
         )

@@ -147,6 +147,11 @@ class Template:
     voiceprints: int
     stranger: int | None = None
 
+    @property
+    def embedding(self) -> Embedding:
+        """The template as one side of a trial."""
+        return Embedding(self.vector, self.model, self.seconds)
+
     def __repr__(self) -> str:
         """Whose and of what; never the numbers, which are personal data."""
         return f"Template({self.person}, {self.model}, {self.voiceprints} voiceprints, {self.seconds:.1f} s)"
