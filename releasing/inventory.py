@@ -1,10 +1,11 @@
 """`python -m releasing.inventory WHEEL`: what is installed with the wheel, and whether it is known to be vulnerable.
 
 The wheel is installed alone into an empty environment. cyclonedx-py lists it as `samevoice-VERSION.cdx.json` beside the
-wheel; pip-audit asks for known vulnerabilities. It takes a package that no database knows for one without a fault, so
-it is asked for an old release with known faults too: only a database that names those has been reached.
+wheel; what lies in the wheel itself and has a name of its own is added: models, and libraries of the page. pip-audit
+asks for known vulnerabilities. It takes a package that no database knows for one without a fault, so it is asked for an
+old release with known faults too: only a database that names those has been reached.
 
-Knows: both tools, which lie beside this interpreter. Does not know: formats of packages.
+Knows: both tools, which lie beside this interpreter; CycloneDX. Does not know: formats of packages.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from releasing import places, project
+from releasing.licences import shipped
 from releasing.places import Environment
 from releasing.project import NAME, ROOT, ReleaseError
 
@@ -69,13 +71,33 @@ def list_components(wheel: Path, into: Path) -> Path:
         done = subprocess.run(command, env={**os.environ, **epoch}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ReleaseError(f"cyclonedx-py failed: {done.stderr.strip()}")
+    content = json.loads(output.read_text(encoding="utf-8"))
+    content["components"] += parts_of_wheel()
+    output.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return output
 
 
-def components(sbom: Path) -> list[str]:
-    """Everything in an SBOM but samevoice, as name==version."""
+def parts_of_wheel() -> list[dict[str, Any]]:
+    """What lies in the wheel and has a name of its own, as CycloneDX lists it."""
+    return [
+        {
+            "version": project.version(),
+            **one.component,
+            "bom-ref": f"in the wheel: {one.component['name']}",
+            "description": one.what,
+            "licenses": [{"license": {"acknowledgement": "declared", "id": one.licence}}],
+            "copyright": one.owner,
+        }
+        for one in shipped()
+        if one.wheel and one.component
+    ]
+
+
+def packages(sbom: Path) -> list[str]:
+    """The Python packages in an SBOM but samevoice, as name==version."""
     listed: list[dict[str, Any]] = json.loads(sbom.read_text(encoding="utf-8"))["components"]
-    return sorted(f"{one['name']}=={one['version']}" for one in listed if one["name"] != NAME)
+    python = [one for one in listed if one.get("purl", "").startswith("pkg:pypi/")]
+    return sorted(f"{one['name']}=={one['version']}" for one in python if one["name"] != NAME)
 
 
 def ask(database: str, pinned: list[str]) -> Findings | None:
@@ -135,7 +157,7 @@ def main() -> int:
     except ReleaseError as error:
         print(f"no SBOM: {error}", file=sys.stderr)
         return 1
-    pinned = components(sbom)
+    pinned = packages(sbom)
     print(f"{sbom}  {len(pinned)} packages come with {NAME} {project.version()}")
     found = next((answer for name in DATABASES if (answer := ask(name, pinned)) is not None), None)
     if found is None:

@@ -85,6 +85,7 @@ class Shipped:
         source: where they came from.
         wheel: whether they lie in the wheel.
         text: file that holds the licence; None where `LICENSE` or the licence's own name says all.
+        component: what an SBOM calls it; None for what is only a part of samevoice.
     """
 
     files: tuple[str, ...]
@@ -94,6 +95,7 @@ class Shipped:
     source: str
     wheel: bool
     text: str | None = None
+    component: dict[str, str] | None = None
 
     def covers(self, path: str) -> bool:
         """Whether a file is one of these."""
