@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from shelves import MODEL, D, Shelf, truth, units
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, event, inspect, text
 
 from samevoice.errors import ConfigError, GalleryError
 from samevoice.gallery.hnsw import Neighbours
@@ -96,6 +97,24 @@ def test_the_server_gets_no_plain_vector(engine: Engine) -> None:
     assert rows.shape == (50, D)
     assert np.abs((rows * units(50)).sum(axis=1)).max() < 0.95  # the same people, elsewhere
     np.testing.assert_allclose(rows @ rows.T, units(50) @ units(50).T, atol=1e-5)
+
+
+@pytest.mark.parametrize(("server", "used"), [("64MB", "1GB"), ("1500MB", "1500MB")])
+def test_the_graph_is_built_with_a_gigabyte_or_what_the_server_gives(server: str, used: str, engine: Engine) -> None:
+    with engine.begin() as connection:
+        name = connection.execute(text("SELECT current_database()")).scalar_one()
+        connection.execute(text(f'ALTER DATABASE "{name}" SET maintenance_work_mem = \'{server}\''))
+    engine.dispose()
+    seen = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def look(_: object, cursor: Any, statement: str, *__: object) -> None:
+        if "USING hnsw" in statement:
+            cursor.execute("SHOW maintenance_work_mem")
+            seen.extend(cursor.fetchone())
+
+    opened(filled(20), engine)
+    assert seen == [used]
 
 
 def test_recall_of_the_graph(engine: Engine) -> None:

@@ -54,7 +54,12 @@ HNSW: dict[str, Any] = {
     "postgresql_ops": {"vector": "vector_ip_ops"},  # of unit vectors it is the cosine
     "postgresql_with": {"m": 16, "ef_construction": 64},  # edges of a node, candidates when it is built: the defaults
 }
-MEMORY = "1GB"  # for building the graph; a larger one is built too, but slowly
+MEMORY = "1GB"  # for building the graph, if the server does not give more; a larger one is built too, but slowly
+
+ENOUGH_MEMORY = text(
+    "SELECT set_config('maintenance_work_mem', greatest(pg_size_bytes(current_setting('maintenance_work_mem')), "
+    "pg_size_bytes(:least)) / 1024 || 'kB', true)"
+)
 
 
 class Neighbours:
@@ -243,7 +248,7 @@ class Neighbours:
                 self._table(size).create(connection)
             self._take_in(connection, self._table(size), batch)
         if size:
-            _set(connection, "maintenance_work_mem", MEMORY)
+            connection.execute(ENOUGH_MEMORY, {"least": MEMORY})
             column = self._table(size).c.vector
             Index(f"{self._name}_hnsw", column, **HNSW).create(connection)
             connection.execute(text(f"ANALYZE {self._name}"))  # a name of letters and digits
