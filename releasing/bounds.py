@@ -18,8 +18,9 @@ from releasing.project import ROOT, ReleaseError, extras, pythons, requirements,
 PAGE = ROOT / "docs" / "requirements.md"
 HEAD = """# What samevoice needs
 
-Generated from `pyproject.toml` by `python -m releasing.bounds`. Python {oldest} to {newest} are tested; any version of
-a package from the oldest one named here on may be used. `make release-check` installs exactly the oldest ones, on
+Generated from `pyproject.toml` by `python -m releasing.bounds`. On Python {oldest} to {newest} `make release-check`
+installs the wheel and tries what it promises; all tests run on the one that `make test` finds. Any version of a package
+from the oldest one named here on may be used: `make release-check` installs exactly the oldest ones too, on
 Python {oldest}, and runs the tests that belong to them.
 
 | package | oldest version | needed by |
