@@ -103,7 +103,7 @@ def test_the_server_gets_no_plain_vector(engine: Engine) -> None:
 def test_the_graph_is_built_with_a_gigabyte_or_what_the_server_gives(server: str, used: str, engine: Engine) -> None:
     with engine.begin() as connection:
         name = connection.execute(text("SELECT current_database()")).scalar_one()
-        connection.execute(text(f'ALTER DATABASE "{name}" SET maintenance_work_mem = \'{server}\''))
+        connection.execute(text(f"ALTER DATABASE \"{name}\" SET maintenance_work_mem = '{server}'"))
     engine.dispose()
     seen = []
 
