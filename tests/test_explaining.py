@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 from modelmakers import card, graph
@@ -277,3 +278,13 @@ def test_cuts_are_the_samples_of_the_speech(kept: float, monkeypatch: pytest.Mon
         both = speech & sv.Timeline([place], 47)
         expected = [ramp[round(part.start * RATE) : round(part.end * RATE)] for part in both]
         np.testing.assert_array_equal(cut.samples, np.concatenate(expected))
+
+
+def test_a_recording_that_shrinks_meanwhile_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "KEPT_SECONDS", 1.0)
+    path, speech = tmp_path / "a.wav", sv.Timeline([sv.Segment(0.5, 29.5)], 30)
+    soundfile.write(path, np.zeros(30 * RATE), RATE)
+    heard = listening.listen(path, telling(speech))
+    soundfile.write(path, np.zeros(RATE), RATE)
+    with pytest.raises(sv.AudioError, match=r"a\.wav: changed while it was read"):
+        cut_slices(heard, [sv.Segment(0.5, 0.9), sv.Segment(20.0, 22.0)], "HQ")

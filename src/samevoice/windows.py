@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.errors import AudioError
 from samevoice.features.frontend import Features, Frontend
 from samevoice.models.card import Window
 from samevoice.speech.listening import Heard
@@ -68,7 +67,7 @@ def cut_windows(heard: Heard, plan: Plan, frontend: Frontend, *, quality: str, g
         while offset + len(held) < start + plan.length:
             more = next(stream, None)
             if more is None:
-                raise _changed(heard)
+                raise heard.changed()
             held = np.concatenate([held, more])
         held, offset = held[start - offset :], start
         yield frontend.normalise(held[: plan.length])
@@ -104,7 +103,7 @@ def cut_spans(
         while offset + len(held) < last:
             more = next(stream, None)
             if more is None:
-                raise _changed(heard)
+                raise heard.changed()
             passed = min(max(first - offset, 0), len(held))
             held, offset = np.concatenate([held[passed:], more]), offset + passed
         chosen = held[max(first - offset, 0) : max(last - offset, 0)][speech[first:last]][:most]
@@ -159,10 +158,5 @@ def _frames(heard: Heard, count: int, frontend: Frontend, quality: str, gain: fl
     for features in frontend.walk(block.samples * np.float32(gain) for block in heard.blocks(quality)):
         given += len(features)
         if given > count:
-            raise _changed(heard)
+            raise heard.changed()
         yield features
-
-
-def _changed(heard: Heard) -> AudioError:
-    """What to say when the second walk meets another recording than the first."""
-    return AudioError(f"{heard.recording.info.name}: changed while it was read; wait until it is complete")

@@ -15,6 +15,7 @@ from samevoice.audio.decode import Recording, Source, open_recording
 from samevoice.audio.quality import AudioReport, Meter
 from samevoice.audio.resample import QUALITY, mix, waveforms
 from samevoice.audio.waveform import Waveform
+from samevoice.errors import AudioError
 from samevoice.speech.timeline import Timeline
 from samevoice.speech.vad import RATE, VoiceActivityDetector
 
@@ -55,6 +56,10 @@ class Heard:
             return self.kept
         mono = (mix(block) for block in self.recording.blocks())
         return waveforms(mono, self.recording.info.rate, self.rate, quality)
+
+    def changed(self) -> AudioError:
+        """What to raise where a later walk meets another recording than the first."""
+        return AudioError(f"{self.recording.info.name}: changed while it was read; wait until it is complete")
 
 
 def listen(

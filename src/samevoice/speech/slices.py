@@ -67,4 +67,6 @@ def cut_slices(heard: Heard, places: Sequence[Segment], quality: str) -> list[Wa
             moments = (passed + max(first, 0) + np.arange(len(part))) / heard.rate
             found.append(part[heard.speech.covers(moments)])
         passed += len(block.samples)
+    if not all(parts):
+        raise heard.changed()
     return [Waveform(np.concatenate(found), heard.rate) for found in parts]
