@@ -28,7 +28,7 @@ from samevoice.batch.parts import Bad, Outcome
 from samevoice.batch.running import embed_corpus
 from samevoice.batch.voices import gather
 from samevoice.errors import ConfigError, DataError, FingerprintMismatch, ModelError
-from samevoice.models import zoo
+from samevoice.models import store, zoo
 from samevoice.models.embedding import Embedding
 from samevoice.scoring.calibration import Calibration
 
@@ -133,6 +133,24 @@ def test_false_pairs_stay_near_the_number_tolerated(expected: float, seed: int) 
     assert false <= 12 * expected + 6  # a defect in counting the trials would give hundreds
 
 
+@pytest.mark.parametrize("threshold", [-1.0, -0.1, 0.0, 0.05, 0.1])
+def test_false_pairs_at_a_threshold_of_ones_own_are_about_those_listed(threshold: float, tmp_path: Path) -> None:
+    """All of these voices are different, so that every pair is false."""
+    folder = made(tmp_path / "data", strange(100), [str(number) for number in range(100)])
+    found = find_duplicates(folder, threshold=threshold)
+    assert found.expected == pytest.approx(len(found.pairs), rel=0.02)
+    assert found.expected_at is not None
+    assert found.expected_at == pytest.approx(np.arange(1, len(found.pairs) + 1), rel=0.25, abs=12)
+
+
+def test_the_model_in_the_package_is_known_by_its_name(tmp_path: Path) -> None:
+    card = store.card_of("small")
+    voices = strange(20, card.dimension)
+    folder = made(tmp_path / "data", voices, [str(number) for number in range(20)], model=card.fingerprint)
+    assert "calibration" in find_duplicates(folder).basis
+    assert find_duplicates(folder, model="small").llr is not None
+
+
 def test_a_sample_is_of_different_rows() -> None:
     vectors = strange(50)
     assert np.sort(sample(vectors)) == pytest.approx(np.sort((vectors @ vectors.T)[np.triu_indices(50, 1)]), abs=1e-6)
@@ -229,8 +247,9 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, dataset: Path) -> No
         find_duplicates(other)
     with pytest.raises(ConfigError, match="no cosine"):
         find_duplicates(dataset, threshold=2.0)
-    with pytest.raises(ConfigError, match="false-pairs"):
-        find_duplicates(dataset, false_pairs=0.0)
+    for wanted in (0.0, 1e-320):
+        with pytest.raises(ConfigError, match="false-pairs"):
+            find_duplicates(dataset, false_pairs=wanted)
     with pytest.raises(ConfigError, match="no folder can be made"):
         find_duplicates(dataset, scratch=tmp_path / "missing")
     with pytest.raises(DataError, match="holds no dataset"):

@@ -26,12 +26,13 @@ from samevoice.batch.pairs import Pairs
 from samevoice.batch.parts import require_parquet
 from samevoice.batch.voices import gather, has_speakers
 from samevoice.errors import ConfigError, DataError, FingerprintMismatch, ModelError
-from samevoice.models import store, zoo
+from samevoice.models import store
 from samevoice.options import checked_number
 from samevoice.scoring.calibration import Calibration, sigmoid
 from samevoice.scoring.decision import SAME_LLR
 
 FALSE_PAIRS = 1.0
+LEAST_FALSE_PAIRS = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +47,7 @@ class Duplicates:
         unnamed: recordings of nobody named, which were left out.
         compared: pairs.
         threshold: lowest cosine that was listed.
-        expected: upper bound or estimate of the false pairs among those listed; None where nothing tells.
+        expected: estimate of the false pairs among those listed; None where nothing tells.
         basis: where the threshold and that number come from, in words.
         pairs: places in `names`, most alike first.
         llr: evidence of each pair for one person, natural logarithm; None for a model without calibration.
@@ -99,7 +100,7 @@ def find_duplicates(
         by: "speaker" or "recording"; None for speakers if any are named.
         false_pairs: how many false pairs the whole comparison may give, on average.
         threshold: a cosine that alone decides, in place of that number.
-        model: that made the dataset, for its calibration; None to take the zoo's by its name.
+        model: that made the dataset, for its calibration; None to take that of its name.
         scratch: folder for the matrix of voices (4 bytes by dimension and voice); None for the system's.
         progress: told (pairs compared, pairs in all).
 
@@ -110,7 +111,7 @@ def find_duplicates(
         FingerprintMismatch: the model is not the one that made it.
     """
     require_parquet()
-    checked_number("--false-pairs", false_pairs, above=0, high=comparing.MOST)
+    checked_number("--false-pairs", false_pairs, low=LEAST_FALSE_PAIRS, high=comparing.MOST)
     if threshold is not None and not -1 <= threshold <= 1:
         raise ConfigError(f"a threshold of {threshold:g} is no cosine; give a value from -1 to 1")
     if by not in (None, "speaker", "recording"):
@@ -191,8 +192,8 @@ def _calibration(dataset: Dataset, model: str | None) -> Calibration | None:
     wanted = dataset.description
     if model is not None and store.is_path(model):
         card, _ = store.load_file(Path(model))
-    elif (name := model or wanted.model) in zoo.names():
-        card = zoo.entry(name).card
+    elif (name := model or wanted.model) in store.names():
+        card = store.card_of(name)
     else:
         raise ModelError(f"model {name!r} is unknown here; give the path of its .onnx file with --model")
     if card.fingerprint != wanted.fingerprint:

@@ -23,27 +23,32 @@ LEAST = 1_000  # cosines, below which there is no tail to speak of
 NEAR, FAR = 50.0, 5.0  # pairs for each row: where the line is fixed
 MOST_NEAR = 0.5
 FLATTEST = 1e-6  # slope; identical recordings may have no spread
+BODY = 513  # cosines by which what lies before the tail is kept
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The upper tail of the cosines of strangers: that of a normal distribution from `start` on.
+    """The cosines of strangers: as they were found, and from `start` on those of a normal distribution.
 
     Args:
-        start: cosine at which it begins.
+        start: cosine at which the tail begins.
         share: of all pairs at or above it.
         deviation: of the normal distribution.
+        body: cosines that equal shares of all pairs lie between, rising, from the least to `start`, shape (n,).
     """
 
     start: float
     share: float
     deviation: float
+    body: NDArray[np.float64]
 
     def rates(self, cosines: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The share of strangers at least that much alike; below the start, the share there."""
+        """The share of strangers at least that much alike."""
+        found = np.interp(cosines, self.body, np.linspace(1, self.share, len(self.body)))
         beyond = np.maximum(cosines.astype(np.float64) - self.start, 0) / self.deviation
         scaled = (_deviate(self.share) + beyond) / math.sqrt(2)
-        return np.array([math.erfc(one) / 2 for one in scaled.tolist()], dtype=np.float64)
+        tail = np.array([math.erfc(one) / 2 for one in scaled.tolist()], dtype=np.float64)
+        return np.where(cosines > self.start, tail, found)
 
     def threshold(self, rate: float) -> float:
         """The cosine that a share of strangers reaches; may lie above 1, where no cosine is enough."""
@@ -62,8 +67,9 @@ def fit(cosines: NDArray[np.float32]) -> Tail | None:
     near = min(NEAR / rows, MOST_NEAR)
     far = near * FAR / NEAR
     low, high = np.quantile(cosines, [1 - near, 1 - far])
+    body = np.quantile(cosines, np.linspace(0, 1 - far, BODY)).astype(np.float64)
     deviation = float(high - low) / (_deviate(far) - _deviate(near))
-    return Tail(float(high), far, max(deviation, FLATTEST))
+    return Tail(float(high), far, max(deviation, FLATTEST), body)
 
 
 def _deviate(rate: float) -> float:

@@ -148,7 +148,7 @@ def _print(found: Duplicates) -> None:
     out.print(f"{len(found.names):,} {found.by}s, {found.compared:,} pairs compared", markup=False)
     if found.unnamed:
         warn([f"{found.unnamed:,} recordings of nobody named were left out; --by recording compares them too"])
-    told = "" if found.expected is None else f"; at most {found.expected:.2g} of them are expected to be false"
+    told = "" if found.expected is None else f"; about {found.expected:.2g} of them are expected to be false"
     linked = f"{len(found.pairs):,} pairs in {len(found.groups):,} groups"
     out.print(f"{linked} have a cosine of {found.threshold:.3f} or more{told}", markup=False)
     out.print(f"(by {found.basis})", style="dim", markup=False)
