@@ -353,9 +353,9 @@ def test_a_prior_too_low_for_all_evidence_there_can_be() -> None:
     assert judge([0.99], prior=0.5).threshold is not None
 
 
-def test_no_candidates_cannot_be_asked_for() -> None:
-    for top in (0, -1):
-        with pytest.raises(ConfigError, match="at least 1"):
+def test_candidates_that_are_not_compared_closely_cannot_be_asked_for() -> None:
+    for top in (0, -1, 51):
+        with pytest.raises(ConfigError, match="ask for 1 to 50"):
             identify([0.5], ["Ann"], [3.0], 3.0, Rules(CALIBRATION, "m@1"), people=1, top=top)
 
 

@@ -19,10 +19,10 @@ import soundfile
 
 from samevoice.audio.decode import Source
 from samevoice.embedder import Model
-from samevoice.errors import ConfigError, GalleryError, NotEnoughSpeech, UnknownPerson
+from samevoice.errors import GalleryError, NotEnoughSpeech, UnknownPerson
 from samevoice.gallery.coach import Advice, Coached, Known, coach, refuse
 from samevoice.gallery.hearing import Hearing
-from samevoice.gallery.identification import TOP, Identification, identify, unidentified
+from samevoice.gallery.identification import TOP, Identification, check_top, identify, unidentified
 from samevoice.gallery.migrate import Migration, Tell, migrate
 from samevoice.gallery.names import checked_name, name_key, shown
 from samevoice.gallery.rules import DEFAULT_FPIR
@@ -168,7 +168,7 @@ class Gallery(Hearing):
 
         Args:
             audio: as in `enrol`.
-            top: how many candidates to name, at least 1; by default 5.
+            top: how many candidates to name, 1 to 50; by default 5.
             fpir: share of strangers tolerated to pass for anybody enrolled, in (0, 1); by default 0.01.
             prior: probability of being enrolled before listening, in (0, 1); by default 0.5.
             sequential: stop as soon as the evidence is enough, with the tolerated share split over all looks.
@@ -177,8 +177,7 @@ class Gallery(Hearing):
             AudioError: the recording cannot be read.
             ConfigError: an option cannot be honoured.
         """
-        if top < 1:
-            raise ConfigError(f"{top} candidates cannot be named; ask for 1 or more")
+        check_top(top)
         model = self.model
         rules = self._rules(fpir, prior)
         self._refresh()

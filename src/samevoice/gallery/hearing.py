@@ -16,15 +16,15 @@ from functools import cached_property
 from pathlib import Path
 
 from samevoice.embedder import Model
-from samevoice.errors import ConfigError, FingerprintMismatch, GalleryError
+from samevoice.errors import FingerprintMismatch, GalleryError
 from samevoice.gallery.cache import cache_file
 from samevoice.gallery.crypto import MasterKey
 from samevoice.gallery.history import Source, Spoken
 from samevoice.gallery.hnsw import Neighbours
-from samevoice.gallery.identification import TOP
+from samevoice.gallery.identification import COMPARED, TOP, check_top
 from samevoice.gallery.indexes import index_of
 from samevoice.gallery.people import People
-from samevoice.gallery.recognition import COMPARED, Recognised, recognised
+from samevoice.gallery.recognition import Recognised, recognised
 from samevoice.gallery.remembering import Decided, MovedError, remember
 from samevoice.gallery.rules import DEFAULT_FPIR, Rules, required
 from samevoice.gallery.search import Index, Match
@@ -140,8 +140,7 @@ class Hearing(People):
             ConfigError: an option cannot be honoured.
             GalleryError: the gallery cannot be read.
         """
-        if top < 1:
-            raise ConfigError(f"{top} candidates cannot be named; ask for 1 or more")
+        check_top(top)
         rules = self._rules(fpir, prior)
         for voice in voices:
             if voice.model != rules.model:

@@ -35,6 +35,7 @@ Verdict = Literal["known", "unknown", "unsure"]
 CERTAIN = posterior(SAME_LLR, 0.5)  # of one person; 95 %
 EXCLUDED = posterior(DIFFERENT_LLR, 0.5)  # at most, of anybody enrolled; 20 %
 TOP = 5  # candidates that a result names
+COMPARED = 50  # people whose cosines decide; of all others it is known that they are less alike
 ROUNDING = 1e-5  # of a cosine in single precision
 
 
@@ -113,6 +114,16 @@ class Identification:
         return asdict(self)
 
 
+def check_top(top: int) -> None:
+    """Refuse a number of candidates that cannot be named: no more than are compared closely.
+
+    Raises:
+        ConfigError: so.
+    """
+    if not 1 <= top <= COMPARED:
+        raise ConfigError(f"{top} candidates cannot be named; ask for 1 to {COMPARED}")
+
+
 def identify(
     scores: ArrayLike,
     names: Sequence[str],
@@ -139,17 +150,16 @@ def identify(
         seconds: of speech in the probe.
         rules: what to decide by.
         people: how many are enrolled, at least n; n = 0 only where nobody is.
-        top: how many candidates to name, at least 1.
+        top: how many candidates to name, 1 to 50.
         warnings: to put on record.
         called: what the reason says of the people: "enrolled", or what else they have in common.
 
     Raises:
-        ConfigError: the calibration's rates are too few to extrapolate, or `top` is below 1.
+        ConfigError: the calibration's rates are too few to extrapolate, or `top` is out of range.
         ValueError: the numbers do not fit together, a score is no cosine, or seconds are negative.
     """
     cosines, spoken = _checked(scores, names, lengths, seconds, people)
-    if top < 1:
-        raise ConfigError(f"{top} candidates cannot be named; ask for at least 1")
+    check_top(top)
     if not people:
         return unidentified(f"nobody is {called}", seconds, rules, people=0, warnings=warnings)
     calibration = rules.calibration

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from samevoice.gallery.identification import CERTAIN, Identification, identify, unidentified
+from samevoice.gallery.identification import CERTAIN, COMPARED, Identification, identify, unidentified
 from samevoice.gallery.rules import Rules
 from samevoice.gallery.search import Match
 from samevoice.models.embedding import Embedding
 
 Known = Literal["enrolled", "stranger", "new", "unsure", "too short"]
 
-COMPARED = 50  # people whose cosines decide; of all others it is known that they are less alike
 LEAST_REMEMBERED = 2.0
 """Seconds of speech from which on a new voice is remembered; less makes a voiceprint that few are known by."""
 NEW = 0.5
@@ -68,7 +67,7 @@ def recognised(
         strangers: the same of the strangers.
         rules: what to decide by.
         people: how many there are, strangers included.
-        top: how many candidates to name, at least 1.
+        top: how many candidates to name, 1 to 50.
         least: seconds of speech below which nothing is compared.
     """
     if voice.seconds < least:

@@ -28,6 +28,7 @@ from samevoice.scoring.calibration import MOST, Calibration
 from samevoice.scoring.decision import DEFAULT_PRIOR, SAME_LLR, SHORT_SECONDS
 
 DEFAULT_FPIR = 0.01
+LEAST_FPIR = 1e-12
 TAIL = 4  # lowest tabulated rates that the extrapolation stands on
 
 
@@ -35,10 +36,12 @@ def check_fpir(fpir: float) -> None:
     """Refuse what is no rate.
 
     Raises:
-        ConfigError: it is not between 0 and 1.
+        ConfigError: it is not between 0 and 1, or lower than any evidence could show.
     """
     if not 0 < fpir < 1:
         raise ConfigError(f"a false-positive rate of {fpir:g} is none; give a fraction such as 0.01")
+    if fpir < LEAST_FPIR:
+        raise ConfigError(f"no evidence shows a false-positive rate of {fpir:g}; give {LEAST_FPIR:g} or more")
 
 
 @dataclass(frozen=True, slots=True)

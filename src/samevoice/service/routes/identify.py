@@ -11,15 +11,13 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from samevoice.gallery.gallery import Gallery
-from samevoice.gallery.identification import TOP, Identification
+from samevoice.gallery.identification import COMPARED, TOP, Identification
 from samevoice.scoring.decision import DEFAULT_PRIOR
 from samevoice.service.access import User
 from samevoice.service.namedpaths import done
 from samevoice.service.problems import PROBLEMS
 from samevoice.service.state import Serving
 from samevoice.service.uploads import received
-
-MOST_CANDIDATES = 100
 
 router = APIRouter(tags=["identify"], responses=PROBLEMS)
 
@@ -88,7 +86,7 @@ async def identify(
     service: Serving,
     caller: User,
     audio: Annotated[UploadFile, File(description="Somebody speaking: WAV, FLAC, MP3, Ogg or Opus.")],
-    top: Annotated[int, Form(description="How many candidates to name.", ge=1, le=MOST_CANDIDATES)] = TOP,
+    top: Annotated[int, Form(description="How many candidates to name.", ge=1, le=COMPARED)] = TOP,
     fpir: Annotated[
         float | None,
         Form(description="Share of strangers tolerated to pass; that of the service if not given.", gt=0, lt=1),
