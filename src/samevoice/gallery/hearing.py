@@ -254,8 +254,8 @@ class Hearing(People):
 
     def _expire(self) -> None:
         """Forget what has expired before anything is compared with it."""
-        if self.store.has_expired():  # nobody who asks need wait until the log is empty; the next change sees to that
-            self._forgetting(lambda: self.store.purge(actor=self._actor, patient=False))
+        if self.store.has_expired():
+            self.purge(patient=False)  # nobody who asks need wait until the log is empty
 
     def _matches(self, voice: Embedding) -> Matches:
         """The people most like a voice."""

@@ -138,13 +138,15 @@ class People:
         """
         self._forgetting(lambda: self.store.delete(name, actor=self._actor))
 
-    def purge(self, before: datetime | None = None) -> int:
+    def purge(self, before: datetime | None = None, *, patient: bool = True) -> int:
         """Remove the voiceprints that have expired, now or by a given time; how many they were.
 
         Args:
             before: a time with its zone; by default now.
+            patient: wait until nobody reads the old state any more, so that no copy is left when this returns; if not,
+                the next change sees to that.
         """
-        return self._forgetting(lambda: self.store.purge(before, actor=self._actor))
+        return self._forgetting(lambda: self.store.purge(before, actor=self._actor, patient=patient))
 
     def export(self, name: str) -> dict[str, Any]:
         """Everything that is known of one person, as plain JSON.

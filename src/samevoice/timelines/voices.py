@@ -61,16 +61,15 @@ class Voices:
         """
         model, store = gallery.model.card.fingerprint, gallery.store
         if store.has_expired():
-            gallery.purge()
-        found: dict[int, Vectors] = {}
-        for batch in store.templates(model):
-            found.update(zip(batch.ids.tolist(), batch.vectors, strict=True))
-        owners = store.owners(model, list(found))
+            gallery.purge(patient=False)
+        batches = list(store.templates(model))
+        row = {number: at for at, number in enumerate(number for one in batches for number in one.ids.tolist())}
+        owners = store.owners(model, list(row))
         if not owners:
             raise GalleryError("nobody is enrolled in this gallery; use samevoice enrol, or give a reference recording")
         return cls(
             tuple(name for _, name, _ in owners.values()),
-            np.stack([found[number] for number in owners]),
+            np.concatenate([one.vectors for one in batches])[[row[number] for number in owners]],
             np.array([seconds for _, _, seconds in owners.values()]),
             model,
         )
