@@ -22,7 +22,7 @@ from samevoice.cli.console import (
     warn,
 )
 from samevoice.cli.enrol import moment
-from samevoice.cli.outputs import require_writable, write_text
+from samevoice.cli.outputs import require_apart, require_writable, write_text
 from samevoice.diarization import formats
 from samevoice.diarization.clustering import Method, Telling, tell
 from samevoice.diarization.diarizer import Diarized, load_diarizer, told_apart
@@ -104,6 +104,7 @@ def diarize(
     said: list[Recognised] = []
     if known:
         with sv.Gallery(gallery, model=model, threads=threads, create=keep_history) as opened:
+            require_apart(opened, output, picture, keep)
             found = _heard(file, telling, opened.model, threads)
             if keep_history:
                 found, said = _remembered(file, found, opened, fpir, until)

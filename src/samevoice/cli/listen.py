@@ -14,7 +14,7 @@ import typer
 
 import samevoice as sv  # whose gallery is imported when it is first used: SQLAlchemy takes a quarter of a second
 from samevoice.cli.console import MODEL, GalleryModelOption, GalleryOption, JsonOption, ThreadsOption, err, out, warn
-from samevoice.cli.outputs import require_writable, write_text
+from samevoice.cli.outputs import require_apart, require_writable, write_text
 from samevoice.diarization import formats
 from samevoice.diarization.clustering import Telling
 from samevoice.diarization.diarizer import load_diarizer
@@ -93,6 +93,7 @@ def listen(
         known = None
         if people or gallery is not None:
             known = stack.enter_context(sv.Gallery(gallery, model=model, threads=threads, create=False))
+            require_apart(known, output)
         feed = _feed(source, device, rate, channels, speed=speed, idle=idle, followed=followed)
         diarizer = load_diarizer(known.model if known else model or MODEL, threads)
         session = Session(feed, diarizer, gallery=known, fpir=fpir, telling=telling)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import samevoice as sv  # whose gallery is imported when it is first used: SQLAlchemy takes a quarter of a second
 from samevoice.errors import ConfigError
 from samevoice.evaluation.plots import check_picture
 from samevoice.files import write_atomically
@@ -27,6 +28,23 @@ def require_writable(output: Path) -> None:
         raise ConfigError(f"{output}: is a folder; name a file")
     if output.exists() and not output.is_file():
         raise ConfigError(f"{output}: is a device or the like; name a file")
+
+
+def require_apart(gallery: sv.Gallery, *outputs: Path | None) -> None:
+    """Say at once that a result would be written over the gallery that is open, or over its key.
+
+    Args:
+        gallery: which is open.
+        outputs: where results go; None for those that nobody asked for.
+
+    Raises:
+        ConfigError: so.
+    """
+    from samevoice.gallery.ownfiles import require_other
+
+    for output in outputs:
+        if output is not None:
+            require_other(output, gallery.store)
 
 
 def write_text(output: Path, text: str) -> None:

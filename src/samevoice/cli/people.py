@@ -12,7 +12,7 @@ import typer
 import samevoice as sv  # whose gallery is imported when it is first used: SQLAlchemy takes a quarter of a second
 from samevoice.cli.console import GalleryModelOption, GalleryOption, JsonOption, complain, counted, err, out, print_json
 from samevoice.cli.enrol import moment
-from samevoice.cli.outputs import require_writable
+from samevoice.cli.outputs import require_apart, require_writable
 from samevoice.errors import ConfigError, GalleryError
 from samevoice.files import write_atomically
 from samevoice.gallery.names import shown
@@ -131,6 +131,7 @@ def export(
     """Write all that is known of a person into a file: voiceprints, consent, kept sound, events."""
     require_writable(output)
     with _gallery(gallery) as opened:
+        require_apart(opened, output)
         known = opened.export(name)
     text = jsonlib.dumps(known, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     try:

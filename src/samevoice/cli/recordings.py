@@ -9,7 +9,7 @@ import typer
 
 import samevoice as sv  # whose gallery is imported when it is first used: SQLAlchemy takes a quarter of a second
 from samevoice.cli.console import GalleryOption, JsonOption, counted, err, out, print_json
-from samevoice.cli.outputs import require_writable, write_text
+from samevoice.cli.outputs import require_apart, require_writable, write_text
 from samevoice.gallery.names import shown
 
 IdArgument = Annotated[int, typer.Argument(metavar="ID", min=1, help="Number of a recording, as the list shows it.")]
@@ -73,6 +73,7 @@ def export(
     require_writable(output)
     name = form or by_suffix(output)
     with sv.Gallery(gallery, create=False) as opened:
+        require_apart(opened, output)
         found = opened.recording(number)
     turns = [Turn(one.start, one.end, one.name, one.confidence) for one in found.turns]
     write_text(output, write(Diarization(turns, found.extent, found.label), name))

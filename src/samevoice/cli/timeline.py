@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from samevoice.cli.console import (
     progress_bar,
     warn,
 )
-from samevoice.cli.outputs import require_writable
+from samevoice.cli.outputs import require_apart, require_writable
 from samevoice.embedder import Model
 from samevoice.errors import AudioError, ConfigError
 from samevoice.evaluation.plots import check_picture
@@ -82,7 +82,7 @@ def timeline(
     if picture is not None:
         check_picture(picture)
         require_writable(picture)
-    opened, known = _opened(model, threads, gallery, people=people or gallery is not None)
+    opened, known = _opened(model, threads, gallery, (output, picture), people=people or gallery is not None)
     with progress_bar("listening", 1.0) as tell:
         table = slice_up(file, model=opened, grid=grid, reference=known or reference, progress=tell)
     if output is not None:
@@ -108,12 +108,13 @@ def _grid(length: float | None, step: float | None, *, seeds: bool) -> Grid:
 
 
 def _opened(
-    model: str | None, threads: int | None, gallery: str | None, *, people: bool
+    model: str | None, threads: int | None, gallery: str | None, outputs: Sequence[Path | None], *, people: bool
 ) -> tuple[Model, Voices | None]:
-    """The model, and who is enrolled if that was asked for."""
+    """The model, and who is enrolled if that was asked for, in a gallery that is none of the outputs."""
     if not people:
         return load_model(model or MODEL, threads), None
     with sv.Gallery(gallery, model=model, threads=threads, create=False) as opened:
+        require_apart(opened, *outputs)
         return opened.model, Voices.enrolled(opened)
 
 

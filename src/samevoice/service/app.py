@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
 from threading import Thread
 
 import numpy as np
@@ -21,6 +22,7 @@ from samevoice import __version__
 from samevoice.audio.waveform import Waveform
 from samevoice.errors import ConfigError
 from samevoice.gallery.gallery import Gallery
+from samevoice.gallery.ownfiles import require_other
 from samevoice.scoring.decision import DEFAULT_PRIOR, check_options
 from samevoice.service import problems
 from samevoice.service.bodies import Bodies
@@ -71,6 +73,8 @@ def open_service(options: Options) -> Service:
         uploads = undo.enter_context(occupied(options.folder))
         gallery = Gallery(options.gallery, model=options.model, threads=options.threads)
         undo.callback(gallery.close)
+        if options.audit_log is not None:
+            require_other(Path(options.audit_log), gallery.store)
         model = gallery.model  # loaded now, so that nobody has to wait later, or is told that it is not there
         # An option that the calibration cannot honour is told now, and not to each who asks.
         check_options(
