@@ -42,6 +42,46 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             raise
 
 
+def write_privately(path: Path, content: bytes, *, keep_readers: bool = False) -> None:
+    """Write in one step what nobody but the file's owner may read; Windows has no such permissions.
+
+    Args:
+        path: where; its folder must be there.
+        content: what.
+        keep_readers: whoever may read the file that was there may read the new one, also where the administrator
+            writes it: it keeps its owner and group, and what others may read.
+
+    Raises:
+        OSError: the file cannot be written, or not be given to the owner of the old one.
+    """
+
+    def write(stream: BinaryIO) -> None:
+        if os.name == "posix":
+            mode = 0o600
+            if keep_readers and path.exists():
+                _give(stream.fileno(), path.stat())
+                mode |= path.stat().st_mode & 0o044
+            os.fchmod(stream.fileno(), mode)
+        stream.write(content)
+
+    write_atomically(path, write)
+
+
+def _give(descriptor: int, like: os.stat_result) -> None:
+    """Give an open file the owner and the group of another one.
+
+    Raises:
+        OSError: the system does not let this process do so.
+    """
+    mine = os.fstat(descriptor)
+    if (mine.st_uid, mine.st_gid) == (like.st_uid, like.st_gid):
+        return
+    try:
+        os.fchown(descriptor, like.st_uid, like.st_gid)
+    except OSError as error:
+        raise OSError(error.errno, "it belongs to another user, whose it must stay") from error
+
+
 def sync_folder(folder: Path) -> None:
     """Have the names in a folder on disk, so that a power cut brings back no older file; Windows has no such call."""
     if os.name == "posix":

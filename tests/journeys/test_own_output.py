@@ -47,7 +47,8 @@ def test_an_export_leaves_the_database_alone(place: Path, end: str) -> None:
     assert samevoice("people", "list").returncode == 0
 
 
-def test_an_export_leaves_the_key_alone(place: Path) -> None:
+@pytest.mark.usefixtures("place")
+def test_an_export_leaves_the_key_alone() -> None:
     assert_refused(Path(os.environ["SAMEVOICE_GALLERY_KEY_FILE"]), "people", "export", "Ada")
     assert samevoice("people", "list").returncode == 0
 

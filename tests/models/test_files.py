@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from samevoice.files import write_atomically
+from samevoice.files import write_atomically, write_privately
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -65,3 +66,18 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     write_atomically(tmp_path / "link", lambda stream: stream.write(b"new"))
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "file").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of files")
+def test_what_is_private_is_for_its_owner_alone_whatever_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    for before in (None, 0o644):
+        if before is not None:
+            path.chmod(before)
+        write_privately(path, b"secret")
+        assert path.read_bytes() == b"secret"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    for before, after in ((0o600, 0o600), (0o640, 0o640), (0o666, 0o644)):
+        path.chmod(before)
+        write_privately(path, b"secret", keep_readers=True)
+        assert stat.S_IMODE(path.stat().st_mode) == after

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import stat
+import tempfile
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from servicemakers import bearer, new_key, serving
 from samevoice.errors import ConfigError
 from samevoice.service.keys import Keys
 
+SERVICE = 12_345  # number of a user and of a group
 NETWORK = "0.0.0.0"  # noqa: S104 - what is tested
 
 
@@ -144,6 +146,35 @@ def test_a_file_that_others_may_write_is_refused(file: Path) -> None:
         Keys(file)
     file.chmod(0o644)  # digests may be read: they are of no use
     assert Keys(file).needed
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
+def test_a_key_that_root_makes_leaves_the_file_to_whoever_reads_it(file: Path) -> None:
+    Keys(file).add("one", "user")
+    os.chown(file, SERVICE, SERVICE)
+    Keys(file).add("two", "user")
+    assert (file.stat().st_uid, file.stat().st_gid) == (SERVICE, SERVICE)
+    Keys(file).revoke("one")
+    assert (file.stat().st_uid, stat.S_IMODE(file.stat().st_mode)) == (SERVICE, 0o600)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root becomes somebody else")
+def test_who_may_not_give_the_file_back_changes_nothing() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # where somebody else gets in, unlike in those of pytest
+        os.chown(folder, SERVICE, SERVICE)
+        file = Path(folder) / "keys.json"
+        Keys(file).add("one", "user")
+        file.chmod(0o644)
+        (Path(folder) / "keys.json.lock").chmod(0o666)
+        before = file.read_bytes()
+        os.seteuid(SERVICE)
+        try:
+            with pytest.raises(ConfigError, match="belongs to another user"):
+                Keys(file).add("two", "user")
+        finally:
+            os.seteuid(0)
+        assert (file.read_bytes(), file.stat().st_uid) == (before, 0)
+        assert {one.name for one in Path(folder).iterdir()} == {"keys.json", "keys.json.lock"}
 
 
 def test_keys_made_at_the_same_time_are_all_kept(file: Path) -> None:

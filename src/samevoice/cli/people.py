@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json as jsonlib
-import os
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +13,7 @@ from samevoice.cli.console import GalleryModelOption, GalleryOption, JsonOption,
 from samevoice.cli.enrol import moment
 from samevoice.cli.outputs import require_apart, require_writable
 from samevoice.errors import ConfigError, GalleryError
-from samevoice.files import write_atomically
+from samevoice.files import write_privately
 from samevoice.gallery.names import shown
 from samevoice.gallery.voiceprints import Person, Voiceprint
 
@@ -135,7 +134,7 @@ def export(
         known = opened.export(name)
     text = jsonlib.dumps(known, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     try:
-        write_atomically(output, lambda file: _write_private(file, text.encode()))
+        write_privately(output, text.encode())
     except OSError as error:
         raise ConfigError(f"{output}: cannot be written ({error.strerror}); name another file") from error
     out.print(f"All that is known of {shown(known['name'])} is in {output}, unsealed: keep it safe.", markup=False)
@@ -201,13 +200,6 @@ def _agreed(question: str) -> bool:
     except typer.Abort:
         err.print()
         return False
-
-
-def _write_private(file: BinaryIO, content: bytes) -> None:
-    """Write what nobody else may read."""
-    if hasattr(os, "fchmod"):  # not on Windows, where a home folder is its owner's
-        os.fchmod(file.fileno(), 0o600)
-    file.write(content)
 
 
 def _gallery(place: str | None) -> sv.Gallery:

@@ -22,10 +22,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from samevoice.errors import ConfigError
-from samevoice.files import write_atomically
+from samevoice.files import write_privately
 from samevoice.gallery.locks import locked
 
 Role = Literal["user", "enroller", "admin"]
@@ -220,18 +220,15 @@ class Keys:
                 self._load()
                 yield
         except OSError as error:
-            raise ConfigError(f"{self.path}: cannot be written ({error.strerror}); make its folder yours") from error
+            raise ConfigError(
+                f"{self.path}: cannot be written ({error.strerror}); make its folder yours, or be its owner to do this"
+            ) from error
 
     def _write(self, keys: Iterable[Key]) -> None:
         """Replace the file in one step."""
         content = json.dumps({"keys": [asdict(key) for key in keys]}, ensure_ascii=False, indent=1).encode()
-
-        def write(stream: Any) -> None:
-            if os.name == "posix":
-                os.fchmod(stream.fileno(), 0o600)
-            stream.write(content)
-
-        write_atomically(self.path, write)
+        # A service that runs as another user reads it as soon as it is there.
+        write_privately(self.path, content, keep_readers=True)
         self._load()
 
 

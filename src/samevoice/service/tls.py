@@ -9,7 +9,6 @@ Knows: X.509, files. Does not know: sockets.
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 import ssl
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from samevoice.errors import ConfigError
-from samevoice.files import write_atomically
+from samevoice.files import write_atomically, write_privately
 from samevoice.service.options import LOCALHOST, Options
 
 DAYS = 397  # more than that some browsers refuse
@@ -129,13 +128,7 @@ def _make(path: Path, key_path: Path, names: list[x509.GeneralName]) -> x509.Cer
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-    def write(stream: object) -> None:
-        if os.name == "posix":
-            os.fchmod(stream.fileno(), 0o600)  # type: ignore[attr-defined]
-        stream.write(secret)  # type: ignore[attr-defined]
-
-    write_atomically(key_path, write)
+    write_privately(key_path, secret)
     write_atomically(path, lambda stream: stream.write(made.public_bytes(serialization.Encoding.PEM)))
     return made
 
