@@ -65,7 +65,7 @@ class Home(Protocol):
 
         Raises:
             ConfigError: there is no such home.
-            GalleryError: it cannot be written; what was there still is.
+            GalleryError: it cannot be written; either what was there still is, or these keys are there.
         """
 
     def turn(self) -> AbstractContextManager[None]:
@@ -133,7 +133,7 @@ class InKeyring:
             keyring.set_password(_SERVICE, self._entry, " ".join(texts))
             kept = keyring.get_password(_SERVICE, self._entry)
         if kept != " ".join(texts):
-            raise GalleryError("the system's keyring did not keep the new key; the gallery still has the old one")
+            raise GalleryError("the system's keyring did not keep the new key; unlock it, and try again")
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -61,17 +61,22 @@ class InFile:
 
     def put(self, texts: Sequence[str]) -> None:
         """As in `Home`; the bytes that were there are overwritten, as far as the disk does what it is told."""
-        with self._told(), ExitStack() as after:
+        with self._told(), ExitStack() as stack:
             path = self.path.resolve()  # not the link that may lead there
             temporary = path.with_name(f"{path.name}.new")
-            with contextlib.suppress(FileNotFoundError), temporary.open("r+b") as rest:  # of one who was killed
-                _wipe(rest)
-            temporary.unlink(missing_ok=True)
-            if os.name == "posix":  # Windows replaces no open file
-                after.callback(_wipe, after.enter_context(path.open("r+b")))
-            _write(temporary, texts)
-            temporary.replace(path)
+            _discard(temporary)  # of one who was killed
+            # Opened first, for no name leads there afterwards; Windows replaces no open file.
+            old = stack.enter_context(path.open("r+b")) if os.name == "posix" else None
+            try:
+                _write(temporary, texts)
+                temporary.replace(path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    _discard(temporary)
+                raise
             sync_folder(path.parent)
+            if old is not None:  # only now: until here they may be the only keys that a power cut leaves
+                _wipe(old)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -128,6 +133,15 @@ def _write(path: Path, texts: Sequence[str]) -> None:
         stream.writelines(f"{text}\n" for text in texts)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _discard(path: Path) -> None:
+    """Overwrite and remove a file of keys, if there is one."""
+    try:
+        with contextlib.suppress(FileNotFoundError), path.open("r+b") as stream:
+            _wipe(stream)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _wipe(stream: BinaryIO) -> None:
