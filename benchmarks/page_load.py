@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Response, sync_playwright
 
 from benchmarks.service_load import service
 
-VIEWS = ("same", "enrol", "who", "timeline", "operators")
+VIEWS = ("same", "enrol", "who", "timeline", "operators", "local")
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 
 

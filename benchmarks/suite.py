@@ -13,13 +13,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import platform
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -267,8 +266,13 @@ def named(name: str, words: list[str] | None) -> bool:
 
 
 def _load() -> float | None:
-    """How many processes wanted to run, over the last minute."""
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    """How many other processes want to run, over a second; None where the system does not tell."""
+    seen = []
+    for _ in range(20):
+        with suppress(OSError, ValueError, IndexError):
+            seen.append(int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].partition("/")[0]) - 1)
+        time.sleep(0.05)
+    return round(sum(seen) / len(seen), 2) if seen else None
 
 
 if __name__ == "__main__":
