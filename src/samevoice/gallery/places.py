@@ -5,7 +5,10 @@ Knows: paths, URLs and what they may say. Does not know: what lies there.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import threading
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
@@ -14,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from samevoice.errors import ConfigError, GalleryError
 
 POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
+_making = threading.Lock()  # a second thread must not open a file that the first has yet to close
 
 
 def resolved(place: str | Path) -> Path:
@@ -74,13 +78,18 @@ def address(place: str | Path) -> tuple[URL, str, Path | None]:
 def prepare_file(path: Path, create: bool) -> None:
     """Make the file, for its owner only; SQLite gives its log the same permissions.
 
+    A file that is there is looked at and never opened: to close it would drop all locks of this process on it, and
+    another process that closes the gallery would remove the log that is still in use here.
+
     Raises:
         GalleryError: it cannot be made, is not there though it should be, or is certainly something else.
     """
     try:
         if not create and not path.exists():
             raise GalleryError(f"{path}: there is no gallery here yet; enrol somebody first")
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with _making, contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        _check_writable(path)
         if path.stat().st_size == 1:  # which SQLite takes for empty, and would write over
             raise GalleryError(f"{path}: is not a gallery; check the path")
     except OSError as error:
@@ -88,3 +97,23 @@ def prepare_file(path: Path, create: bool) -> None:
             f"{path}: cannot be opened for writing ({error.strerror}); check that its folder is there and that you "
             "may write in it"
         ) from error
+
+
+def _check_writable(path: Path) -> None:
+    """Refuse what this process may not write, with the error that opening the file would give.
+
+    Raises:
+        OSError: so.
+    """
+    reason = None
+    if path.is_dir():
+        reason = errno.EISDIR
+    elif not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        reason = errno.EROFS if _is_read_only(path) else errno.EACCES
+    if reason is not None:
+        raise OSError(reason, os.strerror(reason))
+
+
+def _is_read_only(path: Path) -> bool:
+    """Whether nothing can be written on the disk of a file; Windows has no such call."""
+    return hasattr(os, "statvfs") and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
