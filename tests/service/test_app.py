@@ -180,9 +180,10 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_pages_of_other_sites_are_refused(named: Running) -> None:
-    def status(path: str = "/v1/me", method: str = "GET", **headers: str) -> int:
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        return httpx.request(method, named.url + path, headers=sent).status_code
+    def status(path: str = "/v1/me", method: str = "GET", **headers: str | bytes) -> int:
+        sent = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
+        raw = [(name, value if isinstance(value, bytes) else value.encode()) for name, value in sent]
+        return httpx.request(method, named.url + path, headers=raw).status_code
 
     port = urlsplit(named.url).port
     assert status(Origin=named.url) == 200
@@ -190,6 +191,10 @@ def test_pages_of_other_sites_are_refused(named: Running) -> None:
     for origin in ("https://evil.example", "null", "", f"http://127.0.0.1:{port}1", "http://127.0.0.1", "file://"):
         assert status(Origin=origin) == 403, origin
         assert status("/v1/people/x", "DELETE", Origin=origin) == 403, origin
+    for origin in ("http://[", "http://[::1", "http://[x]", "https://a]:1", "//", "http://\u2100"):  # are no addresses
+        assert status(Origin=origin.encode()) == 403, origin
+    for host in ("[", "[::1", "a]", "[x]"):
+        assert status(Host=host) == 421, host
     assert status(Sec_Fetch_Site="cross-site") == 403
     assert status(Sec_Fetch_Site="same-site") == 403  # another port of this machine
     assert status(Sec_Fetch_Site="same-origin") == status(Sec_Fetch_Site="none") == 200

@@ -113,9 +113,17 @@ def _check_origin(headers: Headers, options: Options) -> None:
     if origin is None:  # which not all requests of pages have; newer browsers say where they come from
         own = headers.get("sec-fetch-site", "none") in ("same-origin", "none")
     else:
-        own = urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != ""
+        own = _place(origin) == headers.get("host", "").lower() != ""
     if not own:
         raise Refusal(403, "origin", "a page of another site may not use this service; allow it with --origin")
+
+
+def _place(origin: str) -> str:
+    """Name and port in an Origin header; nothing where it is no address at all."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _known(options: Options) -> set[str]:
