@@ -267,6 +267,36 @@ def test_a_welcome_is_forgotten_with_the_person(tmp_path_factory: pytest.TempPat
         assert len(earlier) == 0
 
 
+@pytest.mark.slow
+def test_no_welcome_is_left_of_those_who_end_otherwise(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with spoken(tmp_path_factory.mktemp("gone")) as served:
+
+        def welcomed(**form: str) -> Any:
+            served.enroller.post("/people", data={"name": "Ada", **form}, files=audio(ADA))
+            assert login(served.user, "Ada", ADA_AGAIN)["welcome"]
+            earlier = served.running.app.state.door.earlier
+            assert len(earlier) == 1
+            return earlier
+
+        later = datetime.now(UTC) + timedelta(days=1, seconds=5)
+        earlier = welcomed()
+        assert served.admin.post(at("people", "Ada", "undo")).json() == {"person": None}
+        assert len(earlier) == 0
+        welcomed(expires_days="1")
+        with time_machine.travel(later):
+            assert served.admin.post("/people/purge").json() == {"removed": 1}
+        assert len(earlier) == 0
+        welcomed(expires_days="1")
+        with time_machine.travel(later):
+            assert served.user.post("/identify", files=audio(ADA_AGAIN)).json()["people"] == 0  # she has expired
+            login(served.user, "Ada", ADA)
+        assert len(earlier) == 0
+        welcomed()
+        served.running.gallery.delete("Ada")  # as another program does
+        login(served.user, "Ada", ADA)
+        assert len(earlier) == 0
+
+
 # Limits
 
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends
+from sqlalchemy import select
 from starlette.requests import HTTPConnection
 
+from samevoice.gallery.records import PersonRecord
 from samevoice.service.attempts import Attempts
 from samevoice.service.challenge import Challenges
 from samevoice.service.earlier import Earlier
@@ -34,6 +36,14 @@ class Door:
     attempts: Attempts
     challenges: Challenges
     earlier: Earlier
+
+    def forget_gone(self) -> None:
+        """Keep no login of those whom the gallery does not have any more: expired, or removed by another program."""
+        kept = self.earlier.people
+        there = select(PersonRecord.public_id).where(PersonRecord.public_id.in_(kept))
+        found = self.service.gallery.store.database.read(lambda connection: set(connection.execute(there).scalars()))
+        for gone in kept - found:
+            self.earlier.forget(gone)
 
 
 async def _door(connection: HTTPConnection, service: Serving) -> Door:

@@ -88,9 +88,15 @@ class Earlier:
             self._book = [_Login(one.at, into, one.traces) if one.person == person else one for one in self._book]
 
     def forget(self, person: str) -> None:
-        """Keep nothing of somebody who was deleted; `person` is the public id."""
+        """Keep nothing of somebody who is gone; `person` is the public id."""
         with self._lock:
             self._book = [one for one in self._book if one.person != person]
+
+    @property
+    def people(self) -> set[str]:
+        """Public ids of those of whom logins are kept."""
+        with self._lock:
+            return {one.person for one in self._book}
 
     def __len__(self) -> int:
         """How many logins are kept."""

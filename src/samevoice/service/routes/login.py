@@ -135,7 +135,9 @@ async def login(
             def work(gallery: Gallery) -> Outcome:
                 if trusted:
                     _require_enrolled(gallery, name)
-                return log_in(gallery, door.earlier, name, clip.sound, far=service.options.far)
+                outcome = log_in(gallery, door.earlier, name, clip.sound, far=service.options.far)
+                door.forget_gone()  # comparing removed what had expired
+                return outcome
 
             outcome = await done(service, caller, work)
     except Exception:  # nothing was compared

@@ -161,12 +161,18 @@ async def check_recording(
 
 
 @router.post("/purge", summary="Forget what has expired", operation_id="purge_people")
-async def purge_people(service: Serving, caller: Admin) -> Purged:
+async def purge_people(service: Serving, door: AtTheDoor, caller: Admin) -> Purged:
     """Remove the voiceprints that have expired, and the people of whom nothing is left.
 
     It happens by itself before anything is compared with them; this is for those who want to see it done.
     """
-    return Purged(removed=await done(service, caller, lambda gallery: gallery.purge()))
+
+    def work(gallery: Gallery) -> int:
+        removed = gallery.purge()
+        door.forget_gone()
+        return removed
+
+    return Purged(removed=await done(service, caller, work))
 
 
 @router.get("/{name}", summary="One person", operation_id="get_person")
@@ -213,9 +219,17 @@ async def export_person(service: Serving, caller: Admin, name: Named) -> JSONRes
 
 
 @router.post("/{name}/undo", summary="Take back the last enrolment", operation_id="undo_enrolment")
-async def undo_enrolment(service: Serving, caller: Admin, name: Named) -> PersonAnswer:
+async def undo_enrolment(service: Serving, door: AtTheDoor, caller: Admin, name: Named) -> PersonAnswer:
     """Take back what was last added to a person: a recording, or all that came by a merger."""
-    left = await done(service, caller, lambda gallery: gallery.undo(name))
+
+    def work(gallery: Gallery) -> Person | None:
+        person = gallery.person(name).id
+        left = gallery.undo(name)
+        if left is None:
+            door.earlier.forget(person)
+        return left
+
+    left = await done(service, caller, work)
     return PersonAnswer(person=None if left is None else person_body(left))
 
 
