@@ -45,12 +45,23 @@ NETWORK = "0.0.0.0"  # noqa: S104 - what is tested
         {"tls_key": "a.pem"},
         {"self_signed": True, "tls_cert": "a", "tls_key": "b"},
         {"keep_hours": 0},
+        *({name: "a\0b"} for name in ("host", "gallery", "model", "keys", "data", "audit_log")),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as refused:
         Options(**wrong)
     assert any(name in str(refused.value) for name in wrong)
+
+
+@pytest.mark.parametrize("name", ["data", "keys", "audit_log"])
+def test_home_folders_are_found_and_those_of_nobody_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = {"data": "folder", "keys": "key_file", "audit_log": "log_file"}
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("USERPROFILE", "/home/ada")
+    assert getattr(Options(**{name: "~/x"}), places[name]) == Path("/home/ada/x")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="~nobody9/x: there is no home folder"):
+        getattr(Options(**{name: "~nobody9/x"}), places[name])  # type: ignore[arg-type]
 
 
 def test_a_file_may_set_everything_and_a_flag_goes_before(tmp_path: Path) -> None:

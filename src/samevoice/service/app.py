@@ -10,7 +10,6 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 from threading import Thread
 
 import numpy as np
@@ -73,8 +72,8 @@ def open_service(options: Options) -> Service:
         uploads = undo.enter_context(occupied(options.folder))
         gallery = Gallery(options.gallery, model=options.model, threads=options.threads)
         undo.callback(gallery.close)
-        if options.audit_log is not None:
-            require_other(Path(options.audit_log), gallery.store)
+        if options.log_file is not None:
+            require_other(options.log_file, gallery.store)
         model = gallery.model  # loaded now, so that nobody has to wait later, or is told that it is not there
         # An option that the calibration cannot honour is told now, and not to each who asks.
         check_options(

@@ -42,7 +42,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def start(audit_log: str | None) -> list[logging.Handler]:
+def start(audit_log: Path | None) -> list[logging.Handler]:
     """Log to standard error, and to a file where one is named.
 
     Args:
@@ -56,12 +56,11 @@ def start(audit_log: str | None) -> list[logging.Handler]:
     """
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if audit_log is not None:
-        path = Path(audit_log).expanduser()
         try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-            handlers.append(logging.handlers.WatchedFileHandler(path, encoding="utf-8"))
+            os.close(os.open(audit_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+            handlers.append(logging.handlers.WatchedFileHandler(audit_log, encoding="utf-8"))
         except OSError as error:
-            raise ConfigError(f"{path}: cannot be written ({error.strerror}); name another audit log") from error
+            raise ConfigError(f"{audit_log}: cannot be written ({error.strerror}); name another audit log") from error
     logger = logging.getLogger(NAME)
     logger.setLevel(logging.INFO)
     logger.propagate = False

@@ -115,6 +115,8 @@ class Options:
             value = getattr(self, name)
             if not isinstance(value, str) and (value is not None or name == "host"):
                 raise ConfigError(f"{name} must be a text, got {value!r}")
+            if value is not None and "\0" in value:
+                raise ConfigError(f"{name} holds a NUL, which no path and no address does, in {value!r}; remove it")
         for name in ("origins", "hosts"):
             values = getattr(self, name)
             if not isinstance(values, list | tuple) or not all(isinstance(one, str) for one in values):
@@ -154,13 +156,18 @@ class Options:
     def folder(self) -> Path:
         """Where jobs, uploads, keys and certificates lie."""
         if self.data is not None:
-            return Path(self.data).expanduser()
+            return expanded(self.data)
         return user_data_path("samevoice", appauthor=False) / "service"
 
     @property
     def key_file(self) -> Path:
         """Where the API keys are."""
-        return Path(self.keys).expanduser() if self.keys is not None else self.folder / "keys.json"
+        return expanded(self.keys) if self.keys is not None else self.folder / "keys.json"
+
+    @property
+    def log_file(self) -> Path | None:
+        """Where the audit log is; None for none."""
+        return None if self.audit_log is None else expanded(self.audit_log)
 
     @property
     def worker_count(self) -> int:
@@ -176,6 +183,18 @@ class Options:
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
         return is_loopback(self.host)
+
+
+def expanded(path: str) -> Path:
+    """A path in which ~ is somebody's home folder.
+
+    Raises:
+        ConfigError: there is no such home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{path}: there is no home folder of that user; write the whole path") from error
 
 
 def is_loopback(host: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -93,7 +94,7 @@ def serve(options: Options, *, say: Callable[[str], None]) -> None:
     if hasattr(signal, "SIGPIPE"):  # the command line lets it end a process, and any client that hangs up sends it
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     tls = certificate(options)
-    handlers = logs.start(options.audit_log)
+    handlers = logs.start(options.log_file)
     guard = threading.Timer(GRACE + AT_LAST, _leave)  # nothing keeps the process for longer
     guard.daemon = True
     try:
@@ -163,11 +164,22 @@ def listen(options: Options) -> socket.socket:
             options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except (UnicodeError, socket.gaierror) as error:
+        raise _no_address(options) from error
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise _no_address(options) from error
         raise ConfigError(
             f"cannot listen at {options.host}, port {options.port} ({error.strerror}); another program may have it: "
             "choose another with --port"
         ) from error
+
+
+def _no_address(options: Options) -> ConfigError:
+    """The error that says so; raise it."""
+    return ConfigError(
+        f"cannot listen at {options.host}: this is no address of this machine; give one with --host, or 0.0.0.0 for all"
+    )
 
 
 def told(options: Options, service: Service, port: int, tls: Certificate | None) -> list[str]:

@@ -22,7 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from samevoice.errors import ConfigError
 from samevoice.files import write_atomically, write_privately
-from samevoice.service.options import LOCALHOST, Options
+from samevoice.service.options import LOCALHOST, Options, expanded
 
 DAYS = 397  # more than that some browsers refuse
 RENEW_DAYS = 30
@@ -57,7 +57,7 @@ def certificate(options: Options) -> Certificate | None:
         return _own(options)
     if options.tls_cert is None or options.tls_key is None:
         return None
-    found = Certificate(Path(options.tls_cert).expanduser(), Path(options.tls_key).expanduser())
+    found = Certificate(expanded(options.tls_cert), expanded(options.tls_key))
     _check(found)
     return found
 
