@@ -105,7 +105,7 @@ def merge(
 
     All recordings then show the one name. Somebody enrolled gets no voiceprint of a stranger, only the history.
 
-    samevoice people undo takes back what came by it.
+    samevoice people undo takes back the voiceprints that came by it; history cannot be parted again.
     """
     with sv.Gallery(gallery, model=model, create=False) as opened:
         person = opened.merge(source, into, force=force)
@@ -114,7 +114,7 @@ def merge(
 
 @app.command("undo")
 def undo(name: NameArgument, gallery: GalleryOption = None) -> None:
-    """Take back the last enrolment of a person, or the last merger."""
+    """Take back the last enrolment of a person, or the voiceprints that came by the last merger."""
     with _gallery(gallery) as opened:
         person = opened.undo(name)
     left = f"{len(person.voiceprints)} voiceprints are left" if person else "nothing of this person is left"

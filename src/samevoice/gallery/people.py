@@ -124,6 +124,7 @@ class People:
 
         Raises:
             UnknownPerson: nobody has the name.
+            GalleryError: what came last is the history of a stranger who was merged in, which cannot be parted again.
         """
         return self._forgetting(lambda: self.store.remove_last(name, actor=self._actor))
 

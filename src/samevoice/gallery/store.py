@@ -10,7 +10,7 @@ Knows: transactions, what must change together. Does not know: audio, decisions,
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import groupby
@@ -114,7 +114,8 @@ class Store(Archive):
             template = None if owner is None else self.vault.template(connection, owner, model)
             if check is not None:
                 check(template)
-            anew = owner is not None and template is None and model_of(connection) is not None
+            bound = model_of(connection) is not None
+            anew = bound and owner is not None and template is None and _has_voiceprints(connection, owner)
             if anew and not again:
                 raise GalleryError(
                     f"{shown(name)} has voiceprints of another model only: nothing shows that it is the same voice; "
@@ -223,10 +224,13 @@ class Store(Archive):
         return self._scrubbed(work)
 
     def remove_last(self, name: str, *, actor: str = "local") -> Person | None:
-        """Undo what was last done to a person: an enrolment, or a merger with all that came by it.
+        """Undo what was last done to a person: an enrolment, or a merger with all voiceprints that came by it.
 
         Returns:
             The person; None if nothing else was there, so that the person is removed too.
+
+        Raises:
+            GalleryError: a merger came last that brought history alone, which stays.
         """
 
         def work(connection: Connection) -> Person | None:
@@ -234,10 +238,7 @@ class Store(Archive):
             here = {one.id: one.model for one in register.person(connection, owner.public_id).voiceprints}
             if not here:  # a stranger whose recordings were forgotten
                 raise GalleryError(f"{shown(name)} has no voiceprint that could be taken back; see: people delete")
-            events = self.ledger.events(connection, owner.public_id, None)
-            came = (event.detail.get("voiceprints") for event in reversed(events) if event.action in ARRIVALS)
-            some: list[Detail] = [max(here)]
-            newest = next((one for one in came if isinstance(one, list) and here.keys() & set(one)), some)
+            newest = self._came_last(connection, owner, here.keys())
             stays = self._forget(connection, owner, {number: here[number] for number in here.keys() & set(newest)})
             self._tell(connection, actor, "roll back", owner, voiceprints=newest)
             return register.person(connection, owner.public_id) if stays else None
@@ -319,8 +320,7 @@ class Store(Archive):
         heirs = select(VoiceprintRecord.id, VoiceprintRecord.model).where(VoiceprintRecord.predecessor.in_(gone))
         gone = gone | {row.id: row.model for row in connection.execute(heirs)}
         connection.execute(delete(VoiceprintRecord).where(VoiceprintRecord.id.in_(gone)))
-        left = select(VoiceprintRecord.id).where(VoiceprintRecord.person_id == owner.id).limit(1)
-        stays = connection.execute(left).scalar() is not None
+        stays = _has_voiceprints(connection, owner)
         for model in set(gone.values()) if stays else ():
             self.vault.renew(connection, owner, model, datetime.now(UTC))
         if not stays:
@@ -328,8 +328,34 @@ class Store(Archive):
         count(connection, removals=True)
         return stays
 
+    def _came_last(self, connection: Connection, owner: Owner, here: Set[int]) -> list[Detail]:
+        """What came to a person by the last event that brought some of the voiceprints that are here.
+
+        Raises:
+            GalleryError: history alone came after it, and is still there.
+        """
+        for event in reversed(self.ledger.events(connection, owner.public_id, None)):
+            came = event.detail.get("voiceprints")
+            if event.action not in ARRIVALS or not isinstance(came, list):
+                continue
+            if event.action == "merge" and not came and history.has_turns(connection, owner.id):
+                raise GalleryError(
+                    f"what came to {shown(owner.name)} last is the history of another entry, which cannot be parted "
+                    "again; forget the recordings with: samevoice recordings forget, or the person with: samevoice "
+                    "people delete"
+                )
+            if here & set(came):
+                return came
+        return [max(here)]
+
     def _tell(self, connection: Connection, actor: str, action: str, owner: Owner, **detail: Detail) -> None:
         self.ledger.append(connection, checked_note("actor", actor), action, owner.public_id, **detail)
+
+
+def _has_voiceprints(connection: Connection, owner: Owner) -> bool:
+    """Whether a person has voiceprints, of whichever model."""
+    one = select(VoiceprintRecord.id).where(VoiceprintRecord.person_id == owner.id).limit(1)
+    return connection.execute(one).scalar() is not None
 
 
 def count(connection: Connection, *, removals: bool) -> None:
