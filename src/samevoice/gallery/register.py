@@ -15,7 +15,14 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, selec
 
 from samevoice.errors import UnknownPerson
 from samevoice.gallery.names import LONGEST, name_key, nearest, shown
-from samevoice.gallery.records import EventRecord, HeardRecord, PersonRecord, RecordingRecord, VoiceprintRecord
+from samevoice.gallery.records import (
+    EventRecord,
+    HeardRecord,
+    PersonRecord,
+    RecordingRecord,
+    VoiceprintRecord,
+    is_current,
+)
 from samevoice.gallery.voiceprints import Person, Voiceprint
 
 MOST_ALIKE = 2000
@@ -46,12 +53,11 @@ class Size:
 
 def size(connection: Connection) -> Size:
     """How much there is, counted by the database."""
-    valid = VoiceprintRecord.predecessor.is_(None)
-    usable = exists().where(valid, VoiceprintRecord.person_id == PersonRecord.id, ~VoiceprintRecord.needs_audio)
+    usable = exists().where(is_current(), VoiceprintRecord.person_id == PersonRecord.id, ~VoiceprintRecord.needs_audio)
     enrolled = PersonRecord.stranger.is_(None)
     wanted = (
         select(func.count()).select_from(PersonRecord).where(enrolled),
-        select(func.count()).where(valid),
+        select(func.count()).where(is_current()),
         select(func.count()).select_from(PersonRecord).where(enrolled, ~usable),
         select(func.count()).select_from(EventRecord),
         select(func.count()).select_from(PersonRecord).where(~enrolled),
@@ -84,7 +90,7 @@ def people(connection: Connection, which: ColumnElement[bool] | None = None) -> 
         .join_from(
             PersonRecord,
             VoiceprintRecord,
-            and_(VoiceprintRecord.person_id == PersonRecord.id, VoiceprintRecord.predecessor.is_(None)),
+            and_(VoiceprintRecord.person_id == PersonRecord.id, is_current()),
             isouter=True,
         )
         .join(RecordingRecord, isouter=True)

@@ -25,6 +25,7 @@ from samevoice.gallery.records import (
     RecordingRecord,
     TemplateRecord,
     VoiceprintRecord,
+    is_current,
 )
 from samevoice.gallery.voiceprints import NewVoiceprint, Template, Templates
 from samevoice.models.embedding import Embedding
@@ -132,7 +133,7 @@ class Vault(Owners):
             return []
         sealed = connection.execute(
             select(VoiceprintRecord.trace)
-            .where(VoiceprintRecord.person_id == owner.id, VoiceprintRecord.predecessor.is_(None))
+            .where(VoiceprintRecord.person_id == owner.id, is_current())
             .order_by(VoiceprintRecord.id)
         ).scalars()
         return [unseal(owner.key, one, _trace(owner)) for one in sealed if one is not None]
