@@ -43,7 +43,7 @@ from samevoice.models.embedding import Embedding
 Result = TypeVar("Result")
 
 BATCH = 10_000
-LAST = 2**63 - 1  # after every number of a person
+LAST = 2**63 - 1  # after every number of a person or of an event
 
 
 class Archive:
@@ -217,7 +217,7 @@ class Archive:
 
         def work(connection: Connection) -> list[Event]:
             person = None if name is None else self._owner(connection, name).public_id
-            return self.ledger.events(connection, person, last)
+            return self.ledger.events(connection, person, None if last is None else min(last, LAST))
 
         return self.database.read(work)
 

@@ -27,6 +27,7 @@ from samevoice.gallery.voiceprints import checked_note, plain
 __all__ = ["NamedTurn", "Recording", "Source", "Spoken"]
 
 DIGEST = 64  # hexadecimal digits, of SHA-256
+_NUMBERS = range(1, 2**63)  # that a database takes
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -137,7 +138,8 @@ def number_of(connection: Connection, digest: str | None) -> int | None:
 
 def exists(connection: Connection, number: int) -> bool:
     """Whether there is a recording of that number."""
-    return connection.execute(select(HeardRecord.id).where(HeardRecord.id == number)).first() is not None
+    known = select(HeardRecord.id).where(HeardRecord.id == number)
+    return number in _NUMBERS and connection.execute(known).first() is not None
 
 
 def add(connection: Connection, source: Source, now: datetime) -> int:
@@ -188,16 +190,16 @@ def recording(connection: Connection, owners: Owners, number: int) -> Recording:
     Raises:
         GalleryError: there is none of that number, or what is kept of it was altered.
     """
-    found = _recordings(connection, HeardRecord.id == number)
-    if not found:
+    if not exists(connection, number):
         raise no_recording(number)
+    (found,) = _recordings(connection, HeardRecord.id == number)
     rows = connection.execute(select(TurnsRecord.person_id).where(TurnsRecord.heard_id == number)).scalars().all()
     turns: list[NamedTurn] = []
     for owner in [owners.owner(connection, person) for person in rows]:
         told = _of(connection, owner, number)
         turns += [NamedTurn(one.start, one.end, owner.name, owner.public_id, one.confidence) for one in told]
     turns.sort(key=lambda one: (one.start, one.end, one.name))
-    return replace(found[0], turns=tuple(turns))
+    return replace(found, turns=tuple(turns))
 
 
 def told_of(connection: Connection, owner: Owner) -> list[dict[str, Any]]:
