@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pyarrow.parquet as parquet
@@ -20,7 +23,7 @@ from hypothesis import strategies as st
 
 import samevoice as sv
 from samevoice.batch import running
-from samevoice.batch.dataset import Dataset, Description
+from samevoice.batch.dataset import Dataset, Description, at_work, read_description
 from samevoice.batch.listing import Item, Listing, list_recordings
 from samevoice.batch.parts import Bad, Outcome
 from samevoice.batch.pool import Answer, Lost, Task
@@ -243,11 +246,25 @@ def test_options_out_of_range_are_refused(voices: Path, tmp_path: Path) -> None:
 
 
 def test_two_runs_at_once_are_refused(voices: Path, dataset: Path) -> None:
-    from samevoice.batch.dataset import at_work, read_description
-
     description = read_description(dataset)
     with at_work(dataset, description), pytest.raises(ConfigError, match="another run is at work"):
         embed_corpus(list_recordings(voices), dataset, model="campplus")
+
+
+def test_a_run_that_begins_while_another_ends_is_alone_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, description = tmp_path / "out", Description("campplus", "campplus@1", 192, "digest", recordings=4, block=4)
+    ending, lock = ExitStack(), fcntl.flock
+    ending.enter_context(at_work(out, description))
+
+    def late(file: TextIO, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        ending.close()  # between opening the file and locking it
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with at_work(out, description), pytest.raises(ConfigError, match="another run is at work"):
+        ending.enter_context(at_work(out, description))
+    assert not (out / ".lock").exists()
 
 
 class Fragile:

@@ -14,10 +14,12 @@ Knows: names of files, what may go on where. Does not know: columns, how embeddi
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TextIO
 
 from samevoice.batch.listing import Item
 from samevoice.batch.parts import Bad, Outcome, bad_file, embeddings_file, place_of, read_columns, rows_in
@@ -189,20 +191,48 @@ def at_work(folder: Path, wanted: Description) -> Iterator[Dataset]:
         _check_same(folder, read_description(folder), wanted)
     if foreign:
         raise DataError(f"{folder}: holds other files; name a new or empty folder for the dataset")
-    with _writing(folder):
-        lock = (folder / LOCK).open("w")
+    with _alone(folder):
+        with _writing(folder):
+            _prepare(folder, wanted)
+        yield Dataset(folder, wanted)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Be the only run in a folder.
+
+    Raises:
+        ConfigError: another run is at work there, or nothing can be written there.
+    """
+    lock = None
+    while lock is None:
+        lock = _locked(folder)
     with lock:
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows removes no open file
+                (folder / LOCK).unlink()
+
+
+def _locked(folder: Path) -> TextIO | None:
+    """The lock file of a folder, locked; None if a run that came to its end has removed just this file.
+
+    Raises:
+        ConfigError: another run is at work there, or nothing can be written there.
+    """
+    with _writing(folder), ExitStack() as stack:
+        lock = stack.enter_context((folder / LOCK).open("w"))
         try:
             if fcntl is not None:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise ConfigError(f"{folder}: another run is at work there; wait for it, or stop it") from error
-        try:
-            with _writing(folder):
-                _prepare(folder, wanted)
-            yield Dataset(folder, wanted)
-        finally:
-            (folder / LOCK).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock.fileno()), (folder / LOCK).stat()):
+                stack.pop_all()
+                return lock
+    return None
 
 
 def _is_ours(path: Path) -> bool:
