@@ -16,6 +16,7 @@ from samevoice.evaluation.plots import (
     draw_curves,
     draw_det,
     draw_histograms,
+    draw_matrix,
     draw_similarity,
     same_and_different,
 )
@@ -89,6 +90,13 @@ def test_similarity_names_its_groups_and_counts_by_label(tmp_path: Path, monkeyp
     assert f"same speaker: {np.mean(same):.3f} ({len(same)} pairs)" in text
     assert f"two speakers: {np.mean(different):.3f} ({len(different):,} pairs)" in text
     assert len(same) > 32 + 2  # more than the diagonal of anchors and positives
+
+
+def test_a_matrix_draws_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["\udcff.flac", "$\\frac{$.flac", "a\x1b\n.flac"]
+    told = words(lambda path: draw_matrix(np.eye(3, dtype=np.float32), names, path), tmp_path, monkeypatch)
+    for name in ("\\udcff.flac", "$\\frac{$.flac", "a??.flac"):
+        assert told.count(f">{name}<") == 2, name
 
 
 def test_pairs_are_told_apart_by_label() -> None:

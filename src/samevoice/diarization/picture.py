@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from samevoice.diarization.turns import Diarization
-from samevoice.evaluation.plots import check_picture, save_picture
+from samevoice.evaluation.plots import check_picture, drawable, save_picture
 from samevoice.timelines.picture import MOST_TICKS, TICKS
-from samevoice.timelines.reading import clock, drawable
+from samevoice.timelines.reading import clock
 
 FAINTEST = 0.35  # opacity of a turn nobody would bet on
 NARROWEST = 1 / 1_500  # of the recording: shorter turns would be narrower than a dot

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from textwrap import fill
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.evaluation.plots import DARK, LIGHT, check_picture, save_picture
+from samevoice.evaluation.plots import DARK, LIGHT, check_picture, drawable, save_picture
 from samevoice.scoring.explanation import Explanation, Side
 
 if TYPE_CHECKING:
@@ -126,5 +126,5 @@ def _label(side: Side) -> str:
 
 
 def _plain(text: str, width: int) -> str:
-    """Words in lines of so many characters; a dollar sign begins no formula."""
-    return fill(text, width).replace("$", r"\$")
+    """Words in lines of so many characters, all of which can be drawn."""
+    return "\n".join(drawable(line, most=None) for line in wrap(text, width))

@@ -44,6 +44,17 @@ def check_picture(path: Path) -> None:
         raise ConfigError(f"{path.parent}: no such folder; create it first")
 
 
+def drawable(text: str, *, most: int | None = 80) -> str:
+    """One line of characters that can be drawn, whatever the name of a file holds; a dollar sign begins no formula.
+
+    Args:
+        text: a name, or words with names in them.
+        most: so many characters at most; None for all.
+    """
+    text = text.encode(errors="backslashreplace").decode()
+    return "".join(one if one.isprintable() else "?" for one in text)[:most].replace("$", r"\$")
+
+
 def draw_matrix(matrix: NDArray[np.float32], names: Sequence[str], path: Path) -> None:
     """Draw a matrix of cosines as a heat map.
 
@@ -58,7 +69,7 @@ def draw_matrix(matrix: NDArray[np.float32], names: Sequence[str], path: Path) -
     check_picture(path)
     from matplotlib.figure import Figure
 
-    names = [name.replace("$", r"\$") for name in names]  # else read as a formula
+    names = [drawable(name, most=None) for name in names]
     side = max(3.0, min(24.0, 1.5 + 0.45 * len(names)))
     figure = Figure(figsize=(side + 1.5, side), layout="constrained")
     axes = figure.add_subplot()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from samevoice.evaluation.plots import DARK, LIGHT, check_picture, save_picture
-from samevoice.timelines.reading import clock, drawable, groups
+from samevoice.evaluation.plots import DARK, LIGHT, check_picture, drawable, save_picture
+from samevoice.timelines.reading import clock, groups
 from samevoice.timelines.table import SliceTable
 
 if TYPE_CHECKING:

@@ -24,12 +24,6 @@ def clock(seconds: float, *, decimals: int = 1) -> str:
     return f"{head}:{rest:02d}" + (f".{part:0{decimals}d}" if decimals else "")
 
 
-def drawable(text: str) -> str:
-    """One line of characters that can be drawn; a dollar sign begins no formula."""
-    text = text.encode(errors="backslashreplace").decode()
-    return "".join(one if one.isprintable() else "?" for one in text)[:80].replace("$", r"\$")
-
-
 def groups(count: int, most: int) -> NDArray[np.intp]:
     """The first of each of at most so many groups of neighbours, as equal in size as they can be, shape (k,).
 
