@@ -7,7 +7,16 @@ from dataclasses import asdict
 import typer
 
 from samevoice.audio.quality import AudioReport
-from samevoice.cli.console import JsonOption, PathsArgument, audio_files, complain, error_entry, out, print_json
+from samevoice.cli.console import (
+    JsonOption,
+    PathsArgument,
+    audio_files,
+    complain,
+    error_entry,
+    out,
+    print_json,
+    printable,
+)
 from samevoice.errors import SamevoiceError
 from samevoice.loading import load_detector
 from samevoice.speech.listening import listen
@@ -33,7 +42,7 @@ def check(files: PathsArgument, json: JsonOption = False) -> None:
             continue
         reports.append(report)
         if not json:
-            out.print("\n".join(lines(report)), markup=False)
+            out.print("\n".join(map(printable, lines(report))), markup=False)
     if json:
         print_json({"reports": [asdict(report) for report in reports], "errors": errors})
     raise typer.Exit(2 if errors else 0)

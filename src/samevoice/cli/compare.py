@@ -22,6 +22,7 @@ from samevoice.cli.console import (
     embed_files,
     out,
     print_json,
+    printable,
     warn,
 )
 from samevoice.errors import ConfigError, SamevoiceError
@@ -115,7 +116,7 @@ def announce(paths: list[str], wanted: int) -> None:
             rate = open_recording(path).info.rate
         except SamevoiceError:
             continue  # told once, with the reason, when it is embedded
-        out.print(f"Processing {Path(path).name} with sample rate of {rate}", markup=False)
+        out.print(f"Processing {printable(Path(path).name)} with sample rate of {rate}", markup=False)
         if rate != wanted:
             out.print(f"Resampling to {wanted}", markup=False)
 
@@ -125,11 +126,11 @@ def print_pairs(names: list[str], decisions: dict[tuple[int, int], Decision]) ->
     for (i, j), decision in decisions.items():
         distance = math.sqrt(max(0.0, 2.0 - 2.0 * (decision.score or 0.0)))
         pair = f"{Path(names[i]).name} and {Path(names[j]).name}"
-        out.print(f"{pair}: {SENTENCES[decision.verdict]}: {distance}", markup=False)
+        out.print(f"{printable(pair)}: {SENTENCES[decision.verdict]}: {distance}", markup=False)
 
 
 def print_table(names: list[str], matrix: NDArray[np.float32]) -> None:
     """Cosines with numbered columns; names stand last, where long ones push nothing aside."""
     out.print(" " * 5 + "".join(f"{index + 1:>6}" for index in range(len(names))))
     for index, (name, row) in enumerate(zip(names, matrix, strict=True)):
-        out.print(f"{index + 1:>5}" + "".join(f"{value:6.2f}" for value in row) + f"  {name}", markup=False)
+        out.print(f"{index + 1:>5}" + "".join(f"{value:6.2f}" for value in row) + f"  {printable(name)}", markup=False)

@@ -51,6 +51,7 @@ PathsArgument = Annotated[
 ]
 MODEL = DEFAULT_MODEL
 LINE_SECONDS = 10.0
+_SHAPING = "\u200c\u200d\u2068\u2069"  # join letters and keep directions apart; names of people are shown with them
 
 
 def print_json(value: object) -> None:
@@ -95,7 +96,7 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 def warn(warnings: Sequence[str]) -> None:
     """Show warnings on stderr, each on a line."""
     for warning in warnings:
-        err.print(f"warning: {_printable(warning)}", style="yellow", markup=False)
+        err.print(f"warning: {printable(warning)}", style="yellow", markup=False)
 
 
 def embed_files(model: Model, paths: Sequence[str]) -> tuple[list[tuple[str, Embedding]], list[dict[str, str]]]:
@@ -121,12 +122,14 @@ def error_entry(path: str, error: SamevoiceError) -> dict[str, str]:
 
 def complain(error: SamevoiceError) -> None:
     """Tell on stderr about one recording of many."""
-    err.print(f"samevoice: {_printable(str(error))}", style="red", markup=False)
+    err.print(f"samevoice: {printable(str(error))}", style="red", markup=False)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """One line: names of files may hold line breaks and commands for a terminal."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return "".join(
+        one if one.isprintable() or one in _SHAPING else one.encode("unicode_escape").decode() for one in text
+    )
 
 
 @contextmanager

@@ -45,6 +45,7 @@ from samevoice.cli import (
     train,
     verify,
 )
+from samevoice.cli.console import printable
 from samevoice.errors import SamevoiceError
 
 app = typer.Typer(
@@ -147,5 +148,5 @@ def _fail(message: str, code: str, exit_code: int) -> NoReturn:
     with contextlib.suppress(OSError):  # standard output may be what failed
         if "--json" in sys.argv:
             typer.echo(json.dumps({"error": {"code": code, "message": message}}, ensure_ascii=False))
-    typer.echo(f"samevoice: {message}", err=True)
+    typer.echo(f"samevoice: {printable(message)}", err=True)
     sys.exit(exit_code)

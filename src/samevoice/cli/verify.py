@@ -16,6 +16,7 @@ from samevoice.cli.console import (
     err,
     out,
     print_json,
+    printable,
     warn,
 )
 from samevoice.cli.outputs import require_writable
@@ -92,9 +93,9 @@ def verify(
         sides = {"file": first, "person": person} if person is not None else {"first": first, "second": second}
         print_json({**sides, **decision.to_json(), **more})
     else:
-        out.print(str(decision), style=COLOURS[decision.verdict], markup=False)
+        out.print(printable(str(decision)), style=COLOURS[decision.verdict], markup=False)
         if explanation:
-            out.print("\n".join(explanation.lines()), markup=False)
+            out.print("\n".join(map(printable, explanation.lines())), markup=False)
         err.print(details(decision), style="dim", markup=False)
         warn(decision.warnings)
     raise typer.Exit(EXIT_CODES[decision.verdict])
