@@ -220,7 +220,7 @@ async def export_person(service: Serving, caller: Admin, name: Named) -> JSONRes
 
 @router.post("/{name}/undo", summary="Take back the last enrolment", operation_id="undo_enrolment")
 async def undo_enrolment(service: Serving, door: AtTheDoor, caller: Admin, name: Named) -> PersonAnswer:
-    """Take back what was last added to a person: a recording, or all that came by a merger."""
+    """Take back what was last added to a person: a recording, or the voiceprints that came by a merger."""
 
     def work(gallery: Gallery) -> Person | None:
         person = gallery.person(name).id
