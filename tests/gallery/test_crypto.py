@@ -177,13 +177,12 @@ def test_every_machine_draws_the_rotation_of_the_book(key: bytes, size: int) -> 
 
 
 @pytest.mark.parametrize("size", [1, 2, 192, 256, 512])
-def test_cosines_stay_and_the_way_back_is_there(size: int) -> None:
+def test_cosines_stay_and_zeros_stay_zeros(size: int) -> None:
     vectors, rotation = unit_vectors(500, size), Rotation(new_data_key(), size)
     turned = rotation(vectors)
     assert turned.dtype == np.float32
     plain, after = vectors.astype(np.float64), turned.astype(np.float64)
     assert np.abs(plain @ plain.T - after @ after.T).max() < 1e-6
-    assert np.abs(rotation.back(turned) - vectors).max() < 1e-6
     assert not rotation(np.zeros((2, size), dtype=np.float32)).any()
     assert rotation(vectors[:0]).shape == (0, size)
 
@@ -201,9 +200,8 @@ def test_rotated_vectors_resemble_neither_the_plain_ones_nor_those_of_another_ke
 @pytest.mark.parametrize("shape", [(3,), (2, 4), (2, 2, 3)])
 def test_rotations_refuse_other_shapes(shape: tuple[int, ...]) -> None:
     rotation = Rotation(bytes(32), 3)
-    for use in (rotation, rotation.back):
-        with pytest.raises(ValueError, match=r"\(n, 3\)"):
-            use(np.zeros(shape, dtype=np.float32))
+    with pytest.raises(ValueError, match=r"\(n, 3\)"):
+        rotation(np.zeros(shape, dtype=np.float32))
     with pytest.raises(ValueError, match="at least 1"):
         Rotation(bytes(32), 0)
     assert repr(rotation) == "Rotation(3)"

@@ -213,24 +213,13 @@ class Rotation:
         Raises:
             ValueError: the shape is another.
         """
-        return self._checked(vectors) @ self._matrix
-
-    def back(self, vectors: Vectors) -> Vectors:
-        """Undo the rotation of vectors, shape (n, d), within float32.
-
-        Raises:
-            ValueError: the shape is another.
-        """
-        return self._checked(vectors) @ self._matrix.T
+        if vectors.ndim != 2 or vectors.shape[1] != len(self._matrix):
+            raise ValueError(f"a rotation takes vectors of shape (n, {len(self._matrix)}), got {vectors.shape}")
+        turned: Vectors = vectors.astype(np.float32, copy=False) @ self._matrix
+        return turned
 
     def __repr__(self) -> str:
         return f"Rotation({len(self._matrix)})"
-
-    def _checked(self, vectors: Vectors) -> Vectors:
-        """The vectors as float32, if they fit."""
-        if vectors.ndim != 2 or vectors.shape[1] != len(self._matrix):
-            raise ValueError(f"a rotation takes vectors of shape (n, {len(self._matrix)}), got {vectors.shape}")
-        return vectors.astype(np.float32, copy=False)
 
 
 def _gaussians(key: bytes, count: int) -> NDArray[np.float64]:
