@@ -35,6 +35,7 @@ QUICK = dict(
             *stages("batch=4", voices=2),
             *("shrink.steps=2", "shrink.batch=4", "shrink.crops=8", "shrink.exit_crops=8", "validation.seconds=1.5"),
         ),
+        train("small-further", *stages("batch=4", voices=2), "validation.seconds=1.5"),
         train("ecapa", *stages("batch=4", margin=2)),
         ("samevoice simulate ", ("--count", "1", "--speakers", "2", "--minutes", "1")),
     ]
