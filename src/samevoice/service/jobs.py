@@ -6,7 +6,6 @@ Knows: callers, drafts, what to tell about a job that is not there, not done or 
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import secrets
 import shutil
@@ -29,7 +28,7 @@ from samevoice.service.entry import Entry
 from samevoice.service.jobfiles import Folder, Record, State
 from samevoice.service.line import Line
 from samevoice.service.options import MIB, Options
-from samevoice.service.problems import Busy, Refusal
+from samevoice.service.problems import Busy, Refusal, no_room
 from samevoice.speech.timeline import Seconds
 
 if TYPE_CHECKING:
@@ -42,8 +41,6 @@ UNFINISHED: tuple[State, ...] = ("waiting", "running")
 MOST_OF_ONE = 16  # unfinished jobs of one key
 FLOOR = 256 * MIB  # of the disk, which jobs leave free for the gallery and the rest
 ROOM = 2  # times the bytes of a recording: what a job takes on disk until it is done
-
-log = logging.getLogger("samevoice.service")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +148,7 @@ class Jobs:
             with self._accepted(caller, audio.stat().st_size):
                 return self._seen(self._line.add(audio, record))
         except OSError as error:
-            raise _no_room(error) from error
+            raise no_room(error) from error
 
     def of(self, caller: Caller) -> list[Job]:
         """The jobs that a caller may see, the oldest first."""
@@ -260,7 +257,7 @@ class Jobs:
             if entry.gone:  # deleted at this moment
                 raise _unknown() from error
             if isinstance(error, OSError):
-                raise _no_room(error) from error
+                raise no_room(error) from error
             told = "what was heard of this recording is damaged on the disk of the service; give the recording again"
             self._line.fail(entry, error.code, told)
             raise _failed(told) from error
@@ -284,9 +281,3 @@ def _unknown() -> Refusal:
 def _failed(problem: str) -> Refusal:
     """What to tell about the result of a job that failed."""
     return Refusal(409, "job-failed", problem)
-
-
-def _no_room(error: OSError) -> Refusal:
-    """What to tell when the disk refuses."""
-    log.error("the disk refuses a job: %s", error.strerror)
-    return Refusal(507, "disk", "the service has no room on its disk; nothing was changed; tell whoever runs it")

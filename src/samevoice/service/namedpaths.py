@@ -78,7 +78,7 @@ async def _named(
 Named = Annotated[str, Depends(_named)]
 
 
-async def done(service: Service, caller: Caller, work: Callable[[Gallery], Result]) -> Result:
+async def done_by(service: Service, caller: Caller, work: Callable[[Gallery], Result]) -> Result:
     """Do something with the gallery in a worker; the record of events says that the caller did it.
 
     Args:

@@ -52,6 +52,7 @@ HTTP_ADVICE = {
     404: "there is nothing at this address; see /openapi.json",
     405: "this address does not take that method; see /openapi.json",
 }
+NO_ROOM = "the service has no room on its disk for this; nothing was changed; tell whoever runs it"
 
 log = logging.getLogger("samevoice.service")
 
@@ -131,10 +132,9 @@ class Gone(Refusal):
 
 
 def no_room(error: OSError) -> Refusal:
-    """What to tell when the disk takes no upload; the log says why."""
-    log.error("the disk takes no upload: %s", error.strerror)
-    detail = "the service has no room on its disk for this; nothing was stored; tell whoever runs it"
-    return Refusal(507, "disk", detail)
+    """What to tell when the disk refuses an upload or a job; the log says why."""
+    log.error("the disk refuses: %s", error.strerror)
+    return Refusal(507, "disk", NO_ROOM)
 
 
 def problem_of(error: Exception) -> Problem | None:
@@ -263,6 +263,6 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     503: _documented("Busy, or not ready.", Busy().problem),
     507: _documented(
         "The disk of the service is full.",
-        Problem(507, "disk", "the service has no room on its disk for this; nothing was stored; tell whoever runs it"),
+        Problem(507, "disk", NO_ROOM),
     ),
 }

@@ -1,12 +1,14 @@
 """Seats for what takes long: so many in all, and so many of one caller, so that nobody has them all.
 
-Knows: counts by caller, in memory. Does not know: what a seat is for.
+Knows: counts by caller, in the memory of an application. Does not know: what a seat is for.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+
+from starlette.requests import HTTPConnection
 
 from samevoice.service.access import Caller
 from samevoice.service.problems import Busy, Refusal
@@ -49,3 +51,22 @@ class Seats:
                 self._taken += Counter()  # forgets who has none
 
         return leave
+
+
+def seats_of(connection: HTTPConnection, kind: str, *, each: int, most: int | None, later: int) -> Seats:
+    """The seats of one kind in the application that serves a request; made when they are first asked for.
+
+    Args:
+        connection: the request.
+        kind: what they are called.
+        each: as in `Seats`.
+        most: as in `Seats`.
+        later: as in `Seats`.
+    """
+    state = connection.app.state
+    if not hasattr(state, "seats"):
+        state.seats = {}
+    kinds: dict[str, Seats] = state.seats
+    if kind not in kinds:
+        kinds[kind] = Seats(each, most, later)
+    return kinds[kind]

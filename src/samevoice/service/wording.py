@@ -9,9 +9,8 @@ from collections.abc import Callable
 
 from samevoice.errors import EnrolmentRefused, GalleryError
 from samevoice.gallery.gallery import Gallery
-from samevoice.service import namedpaths
 from samevoice.service.access import Caller
-from samevoice.service.namedpaths import Result
+from samevoice.service.namedpaths import Result, done_by
 from samevoice.service.state import Service
 
 WORDS = {
@@ -22,9 +21,9 @@ WORDS = {
 
 
 async def done(service: Service, caller: Caller, work: Callable[[Gallery], Result]) -> Result:
-    """As `namedpaths.done`; what goes wrong is told in the words of this interface."""
+    """As `namedpaths.done_by`; what goes wrong is told in the words of this interface."""
     try:
-        return await namedpaths.done(service, caller, work)
+        return await done_by(service, caller, work)
     except EnrolmentRefused:  # whose sentences name no commands
         raise
     except GalleryError as error:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from samevoice.service.access import Admin
-from samevoice.service.namedpaths import MOST_TYPED, done, named
+from samevoice.service.namedpaths import MOST_TYPED, done_by, named
 from samevoice.service.problems import PROBLEMS
 from samevoice.service.state import Serving
 
@@ -75,11 +75,11 @@ async def list_events(
 ) -> EventsBody:
     """The newest events: enrolments, deletions, exports, mergers, and who did them."""
     who = None if name is None else named(name)
-    events = await done(service, caller, lambda gallery: gallery.events(who, last))
+    events = await done_by(service, caller, lambda gallery: gallery.events(who, last))
     return EventsBody(events=[EventBody.model_validate(one) for one in events])
 
 
 @router.get("/check", summary="Is the record whole?", operation_id="check_events")
 async def check_events(service: Serving, caller: Admin) -> AuditBody:
     """Follow the whole chain of events, which takes a while where there are very many."""
-    return AuditBody.model_validate(await done(service, caller, lambda gallery: gallery.audit()))
+    return AuditBody.model_validate(await done_by(service, caller, lambda gallery: gallery.audit()))

@@ -14,7 +14,7 @@ from samevoice.gallery.gallery import Gallery
 from samevoice.gallery.identification import COMPARED, TOP, Identification
 from samevoice.scoring.decision import DEFAULT_PRIOR
 from samevoice.service.access import User
-from samevoice.service.namedpaths import done
+from samevoice.service.namedpaths import done_by
 from samevoice.service.problems import PROBLEMS
 from samevoice.service.state import Serving
 from samevoice.service.uploads import received
@@ -103,6 +103,6 @@ async def identify(
             rate = service.options.fpir if fpir is None else fpir
             return gallery.identify(clip.sound, top=top, fpir=rate, prior=prior, sequential=sequential)
 
-        found = await done(service, caller, work)
+        found = await done_by(service, caller, work)
     request.state.verdict = found.verdict
     return IdentificationBody.model_validate(found)

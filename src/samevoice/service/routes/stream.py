@@ -20,7 +20,7 @@ import logging
 from collections.abc import Generator
 from contextlib import suppress
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
@@ -32,7 +32,7 @@ from samevoice.service.access import caller_of_token
 from samevoice.service.coaching import coached
 from samevoice.service.front import CLOSE_CODES
 from samevoice.service.problems import Problem, defect, problem_of
-from samevoice.service.seats import Seats
+from samevoice.service.seats import seats_of
 from samevoice.service.state import Service, service_of
 from samevoice.service.stream import Pipe, follow, started
 from samevoice.speech.vad import ByProbability
@@ -78,7 +78,8 @@ async def _stream(websocket: WebSocket, service: Service) -> None:
     """
     start = await started(websocket)
     caller = websocket.scope["state"]["caller"] = caller_of_token(service, start.key)
-    leave = _seats(websocket, service).take(caller)
+    most = service.options.streams  # one key has half of them at most
+    leave = seats_of(websocket, "streams", each=max(1, most // 2), most=most, later=LATER).take(caller)
     try:
         await websocket.send_json({"event": "ready"})
         pipe = Pipe(start.rate, service.options.stream_seconds)
@@ -98,12 +99,3 @@ async def _stream(websocket: WebSocket, service: Service) -> None:
             yield from (event.to_json() for event in session)
 
     await follow(websocket, pipe, hear, ended=leave, check=partial(caller_of_token, service, start.key))
-
-
-def _seats(websocket: WebSocket, service: Service) -> Seats:
-    """The seats for streams; one key has half of them at most."""
-    state = websocket.app.state
-    if not hasattr(state, "streams"):
-        most = service.options.streams
-        state.streams = Seats(max(1, most // 2), most, LATER)
-    return cast("Seats", state.streams)

@@ -14,7 +14,7 @@ from samevoice.gallery.gallery import Gallery
 from samevoice.scoring.calibration import MOST
 from samevoice.scoring.decision import DEFAULT_FAR
 from samevoice.service.access import User
-from samevoice.service.namedpaths import done
+from samevoice.service.namedpaths import done_by
 from samevoice.service.prediction import curve, reached
 from samevoice.service.problems import PROBLEMS
 from samevoice.service.state import Serving
@@ -98,4 +98,4 @@ async def thresholds(
             source=calibration.source,
         )
 
-    return await done(service, caller, work)
+    return await done_by(service, caller, work)

@@ -6,7 +6,7 @@ Knows: the form, the shape of the answer. Does not know: how slices are made.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from samevoice.errors import ConfigError
 from samevoice.service.access import User
 from samevoice.service.problems import PROBLEMS
-from samevoice.service.seats import Seats
+from samevoice.service.seats import seats_of
 from samevoice.service.state import Service, Serving
 from samevoice.service.uploads import Clip, received
 from samevoice.timelines.grid import Grid
@@ -107,18 +107,11 @@ async def timeline(
     if grid.step < LEAST_STEP:
         raise ConfigError(f"slices every {grid.step:g} s are too many here; give a step of at least {LEAST_STEP:g} s")
     async with AsyncExitStack() as stack:
-        stack.callback(_seats(request).take(caller))
+        seats = seats_of(request, "timelines", each=1, most=None, later=LATER)  # so that nobody has all workers
+        stack.callback(seats.take(caller))
         clip = await stack.enter_async_context(received(audio, service))
         voice = await stack.enter_async_context(received(reference, service)) if reference is not None else None
         return await service.pool.run(lambda: _answer(service, clip, voice, grid, names=names))
-
-
-def _seats(request: Request) -> Seats:
-    """The seats for timelines: one for each key, so that nobody has all workers."""
-    state = request.app.state
-    if not hasattr(state, "timelines"):
-        state.timelines = Seats(1, None, LATER)
-    return cast("Seats", state.timelines)
 
 
 def _answer(service: Service, clip: Clip, voice: Clip | None, grid: Grid, *, names: bool) -> TimelineBody:
