@@ -75,7 +75,10 @@ def main() -> None:
 def write_product(path: Path) -> None:
     """A model that multiplies the mean of the features with a matrix, with the card of `small`."""
     weights = np.random.default_rng(0).standard_normal((BANDS, DIMENSION), dtype=np.float32)
-    sides = [("features", ["batch", "frames", BANDS]), ("embedding", ["batch", DIMENSION])]
+    sides: list[tuple[str, list[str | int]]] = [
+        ("features", ["batch", "frames", BANDS]),
+        ("embedding", ["batch", DIMENSION]),
+    ]
     given, answered = ([helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, axes)] for name, axes in sides)
     axis = np.array([1], dtype=np.int64)
     content = helper.make_graph(

@@ -16,8 +16,8 @@ from samevoice.embedder import Model
 from samevoice.errors import ConfigError, FingerprintMismatch, GalleryError
 from samevoice.gallery.hearing import Voice
 from samevoice.gallery.history import Spoken
-from samevoice.gallery.identification import identify
-from samevoice.gallery.recognition import COMPARED, LEAST_REMEMBERED
+from samevoice.gallery.identification import COMPARED, identify
+from samevoice.gallery.recognition import LEAST_REMEMBERED
 from samevoice.gallery.rules import Rules
 from samevoice.models.embedding import Embedding
 from samevoice.verification import calibration_of

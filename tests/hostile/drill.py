@@ -29,6 +29,7 @@ from drillers import ENTRIES, Entry
 
 from samevoice.errors import SamevoiceError
 
+STDERR = 2  # the stream itself: a test may have put something else in its place
 LONGEST = 60.0  # seconds that one input may take
 LONGEST_MESSAGE = 1_000
 WORDS = (
@@ -71,7 +72,7 @@ def reason_of(use: Callable[[Path], object], path: Path) -> tuple[str, str | Non
 
 def drill(entry: Entry, seconds: float, seed: int, keep: Path) -> None:
     """One entry, in this process; the last line counts what came of the inputs."""
-    faulthandler.enable(sys.__stderr__)
+    faulthandler.enable(STDERR)
     draw, outcomes, number = np.random.default_rng([seed, *entry.name.encode()]), Counter[str](), 0
     with tempfile.TemporaryDirectory() as root, entry.made(Path(root)) as (originals, use):
         end = time.monotonic() + seconds
@@ -84,7 +85,7 @@ def drill(entry: Entry, seconds: float, seed: int, keep: Path) -> None:
             path = Path(root) / name
             path.write_bytes(data)
             (keep / f"{entry.name}-now").write_bytes(data)  # what a crash is about
-            faulthandler.dump_traceback_later(LONGEST, exit=True, file=sys.__stderr__)
+            faulthandler.dump_traceback_later(LONGEST, exit=True, file=STDERR)
             outcome, broken = reason_of(use, path)
             faulthandler.cancel_dump_traceback_later()
             outcomes[outcome] += 1

@@ -102,11 +102,8 @@ def test_the_same_among_a_thousand_people(tmp_path: Path, postgres: Server) -> N
         kept = service.check_audit()
         assert (kept.events, kept.broken) == (1_002, None)  # the founding, a thousand enrolments, a deletion
     backup = tmp_path / "voices.dump"
-    for line in (
-        [programs() / "pg_dump", "--format=custom", f"--file={backup}", place],
-        [programs() / "pg_restore", "--no-owner", f"--dbname={restored}", backup],
-    ):
-        subprocess.run(line, check=True)
+    subprocess.run([programs() / "pg_dump", "--format=custom", f"--file={backup}", place], check=True)
+    subprocess.run([programs() / "pg_restore", "--no-owner", f"--dbname={restored}", backup], check=True)
     rekey(restored)
     with sv.Gallery(restored) as gallery:
         assert (len(gallery.people()), gallery.audit().broken) == (999, None)

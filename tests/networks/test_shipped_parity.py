@@ -46,7 +46,8 @@ def served(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def cosines(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
     lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    return np.sum(first.astype(np.float64) * second, axis=1) / lengths
+    found: NDArray[np.float64] = np.sum(first.astype(np.float64) * second, axis=1) / lengths
+    return found
 
 
 def test_torch_answers_like_onnx_runtime(features: NDArray[np.float32], served: NDArray[np.float32]) -> None:
