@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from releasing import places, project
-from releasing.licences import shipped
 from releasing.places import Environment
 from releasing.project import NAME, ROOT, ReleaseError
+from releasing.shipped import shipped
 
 DATABASES = ("pypi", "osv")
 KNOWN_FAULTY = "jinja2==2.4.1"  # several vulnerabilities that were published years ago

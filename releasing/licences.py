@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
 
@@ -21,9 +18,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from releasing.project import ROOT, ReleaseError, extras, requirements
+from releasing.shipped import shipped
 from samevoice.models import store, zoo
 
-LIST = Path(__file__).with_name("shipped.toml")
 NEEDED = Path(__file__).with_name("needed.json")
 NOTICE = ROOT / "NOTICE"
 PAGE = ROOT / "docs" / "licences.md"
@@ -71,41 +68,6 @@ Wheels may bring libraries with terms of their own. Those that matter most to wh
   codecs beside it, x264 and x265 among them, which are under GPL-2.0-or-later: read their terms before you pass on an
   image or an installer with this extra.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Shipped:
-    """Some files of one origin.
-
-    Args:
-        files: paths, `*` for any name in a folder.
-        what: they are.
-        licence: as SPDX writes it.
-        owner: whose they are.
-        source: where they came from.
-        wheel: whether they lie in the wheel.
-        text: file that holds the licence; None where `LICENSE` or the licence's own name says all.
-        component: what an SBOM calls it; None for what is only a part of samevoice.
-    """
-
-    files: tuple[str, ...]
-    what: str
-    licence: str
-    owner: str
-    source: str
-    wheel: bool
-    text: str | None = None
-    component: dict[str, str] | None = None
-
-    def covers(self, path: str) -> bool:
-        """Whether a file is one of these."""
-        return any(fnmatchcase(path, pattern) for pattern in self.files)
-
-
-def shipped() -> list[Shipped]:
-    """The list."""
-    content = tomllib.loads(LIST.read_text(encoding="utf-8"))
-    return [Shipped(**{**one, "files": tuple(one["files"])}) for one in content["shipped"]]
 
 
 def must_be_listed(path: str) -> bool:

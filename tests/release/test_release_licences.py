@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from packaging.utils import canonicalize_name
 
 from releasing import licences, project
+from releasing.shipped import shipped
 
 AGAIN = "run: python -m releasing.licences"
 
@@ -30,7 +31,7 @@ def test_what_must_be_listed_is_noticed() -> None:
 
 def test_what_is_listed_is_there() -> None:
     files = project.files()
-    for one in licences.shipped():
+    for one in shipped():
         for pattern in one.files:
             assert any(fnmatchcase(file, pattern) for file in files), pattern
         assert one.text is None or one.text in files
@@ -44,7 +45,7 @@ def test_both_pages_are_current() -> None:
 
 def test_recordings_have_the_licences_that_lie_beside_them() -> None:
     beside = (project.ROOT / "samples" / "README.md").read_text(encoding="utf-8").replace(" ", "-")
-    for one in licences.shipped():
+    for one in shipped():
         if one.files[0].startswith("samples/"):
             assert one.licence in beside
 
