@@ -202,6 +202,17 @@ def test_an_id_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
         Manifest(tmp_path, (ONE, replace(TWO, id="a/1", member="b/x")))
 
 
+def test_a_field_with_an_endless_name_is_told_in_short(tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    save_manifest(Manifest(tmp_path, (ONE,)), path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[1] = json.dumps(json.loads(lines[1]) | {"x" * 5_000: 1})
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(DataError, match="field 'xxx.*xxx' is unknown; known are id, ") as told:
+        load_manifest(path)
+    assert len(str(told.value)) < 500
+
+
 def test_bad_parquet_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.parquet"
     save_manifest(Manifest(tmp_path, (ONE, TWO)), path)

@@ -13,6 +13,7 @@ from typing import Any
 from samevoice.corpora.manifest import Utterance
 from samevoice.corpora.tree import stays_below
 from samevoice.errors import DataError
+from samevoice.options import brief
 
 Record = dict[str, Any]
 
@@ -53,7 +54,7 @@ def from_record(record: Mapping[str, Any], place: str) -> Utterance:
         DataError: a field is unknown, missing, or has a value that cannot be.
     """
     if unknown := sorted(set(record) - set(FIELDS)):
-        raise DataError(f"{place}: field {unknown[0]!r} is unknown; known are {', '.join(FIELDS)}")
+        raise DataError(f"{place}: field {brief(unknown[0])} is unknown; known are {', '.join(FIELDS)}")
     for name in FIELDS:
         if name not in record:
             raise DataError(f"{place}: field {name!r} is missing; scan the corpus again")

@@ -23,6 +23,7 @@ VERSION = 1
 HEADER = {"samevoice", "version", "root"}
 PARQUET_KEY = b"samevoice"
 MAX_LINE = 1 << 20  # bytes
+SHOWN = 40  # columns that a message names at most, and letters of each
 INSTALL = "pip install 'samevoice[scale]'"
 
 
@@ -115,7 +116,11 @@ def _load_parquet(path: Path) -> Manifest:
             found = file.schema_arrow
             if not found.equals(_schema(arrow), check_metadata=False):
                 wrong = sorted(set(found.names) ^ set(FIELDS))
-                what = f"columns {', '.join(wrong)}" if wrong else "types or order of columns"
+                what = (
+                    f"columns {', '.join(one[:SHOWN] for one in wrong[:SHOWN])}"
+                    if wrong
+                    else "types or order of columns"
+                )
                 raise DataError(f"{path}: is no manifest ({what}); scan the corpus again")
             root = _root(json.loads((found.metadata or {}).get(PARQUET_KEY, b"null")), path)
             rows = (row for batch in file.iter_batches() for row in batch.to_pylist())
