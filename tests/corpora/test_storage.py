@@ -208,7 +208,7 @@ def test_a_field_with_an_endless_name_is_told_in_short(tmp_path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     lines[1] = json.dumps(json.loads(lines[1]) | {"x" * 5_000: 1})
     path.write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(DataError, match="field 'xxx.*xxx' is unknown; known are id, ") as told:
+    with pytest.raises(DataError, match=r"field 'xxx.*xxx' is unknown; known are id, ") as told:
         load_manifest(path)
     assert len(str(told.value)) < 500
 
