@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import localmakers
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from servicemakers import serving
 from webmakers import headline, launch, opened, record, spoken, turn, upload
@@ -66,6 +67,14 @@ def who(page: Page, path: Path) -> None:
     page.screenshot(path=path, full_page=True)
 
 
+def local(page: Page, path: Path) -> None:
+    """On this device: somebody is enrolled, and found."""
+    localmakers.ready(page)
+    localmakers.enrol(page, "Ada", SAMPLES / "philippe_1.flac")
+    localmakers.check(page, SAMPLES / "philippe_2.flac")
+    page.locator("#checking").screenshot(path=path)
+
+
 def pictures(playwright: Playwright, folder: Path, work: Path) -> None:
     """All of them."""
     with (
@@ -85,6 +94,8 @@ def pictures(playwright: Playwright, folder: Path, work: Path) -> None:
         site.gallery.enrol("Mary", SAMPLES / "librispeech_1255_a.flac")
         with opened(first, site.url, **DESKTOP) as page:
             who(page, folder / "who.png")
+        with opened(first, site.url, "local", **DESKTOP) as page:
+            local(page, folder / "local.png")
 
 
 if __name__ == "__main__":
