@@ -40,7 +40,7 @@ UNCOVERED := tests/gallery/test_database.py::test_a_read_only_folder_or_file_is_
 coverage: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet 'coverage>=7.10' 'pytest-cov>=7'
 	$(BIN)/samevoice models pull campplus silero segmentation ge2e
-	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal -m "not slow" --cov --cov-report=term:skip-covered --deselect $(UNCOVERED)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal -m "not slow" --cov --cov-fail-under=90 --cov-report=term:skip-covered --deselect $(UNCOVERED)
 	$(BIN)/python -m coverage report --skip-covered --omit='*/networks/*,*/training/*,*/losses/*'
 
 # Damaged and lying input for every entry.
