@@ -142,6 +142,11 @@ def test_only_https_is_fetched(tmp_path: Path, entry: Entry, origin: str) -> Non
         store.pull(entry.card.name, origin=origin, folder=tmp_path)
 
 
+def test_a_home_folder_of_nobody_is_told(tmp_path: Path, entry: Entry) -> None:
+    with pytest.raises(ModelError, match="no home folder of that user"):
+        store.pull(entry.card.name, origin="~nobody9/net.pt", folder=tmp_path)
+
+
 def test_a_model_of_another_version_is_not_loaded(tmp_path: Path, entry: Entry) -> None:
     write_model(tmp_path / "tiny.onnx", make.graph(), make.card(resampler="VHQ"))
     with pytest.raises(ModelError, match=r"needs tiny@.*run: samevoice models pull tiny"):

@@ -225,9 +225,17 @@ def _fetched(entry: zoo.Entry, origin: str | None, scratch: Path, progress: fetc
     elif "://" in origin:
         source = fetch.from_url(origin, scratch, progress)
     else:
-        source = Path(origin).expanduser()
+        source = _path(origin)
     content = fetch.unpack(source, entry.origin.member)
     return _build(entry, content, origin or source.name)
+
+
+def _path(origin: str) -> Path:
+    """Where a file of weights is; ~ is somebody's home folder."""
+    try:
+        return Path(origin).expanduser()
+    except RuntimeError as error:
+        raise ModelError(f"{origin}: there is no home folder of that user; write the whole path") from error
 
 
 def _build(entry: zoo.Entry, content: bytes, where: str) -> bytes:
