@@ -233,7 +233,8 @@ def _asked(port: int, *parts: bytes) -> int | None:
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as line, contextlib.suppress(ConnectionError):
         for part in parts:
             line.sendall(part)
-        line.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # the service may have closed already
+            line.shutdown(socket.SHUT_WR)
         while b"\r\n" not in answer and (more := line.recv(65_536)):
             answer += more
     words = answer.split(b" ")
