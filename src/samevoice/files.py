@@ -1,6 +1,6 @@
 """Files that appear whole or not at all.
 
-Knows: temporary names, renames. Does not know: what is written.
+Knows: temporary names, renames, home folders, permissions. Does not know: what is written.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
+
+from samevoice.errors import ConfigError
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -40,6 +42,18 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
                 stream.close()
             temporary.unlink(missing_ok=True)
             raise
+
+
+def expanded(path: str) -> Path:
+    """A path in which ~ is somebody's home folder.
+
+    Raises:
+        ConfigError: there is no such home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{path}: there is no home folder of that user; write the whole path") from error
 
 
 def write_privately(path: Path, content: bytes, *, keep_readers: bool = False) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import modelmakers as make
 import pytest
 
-from samevoice.errors import ModelError
+from samevoice.errors import ConfigError, ModelError
 from samevoice.models import store, zoo
 from samevoice.models.encoder import read_model, write_model
 from samevoice.models.zoo import Entry, Origin
@@ -143,7 +143,7 @@ def test_only_https_is_fetched(tmp_path: Path, entry: Entry, origin: str) -> Non
 
 
 def test_a_home_folder_of_nobody_is_told(tmp_path: Path, entry: Entry) -> None:
-    with pytest.raises(ModelError, match="no home folder of that user"):
+    with pytest.raises(ConfigError, match="no home folder of that user"):
         store.pull(entry.card.name, origin="~nobody9/net.pt", folder=tmp_path)
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from samevoice.errors import ModelError
+from samevoice.files import expanded
 from samevoice.models import fetch, shipped, zoo
 from samevoice.models.card import METADATA_KEY, ModelCard, fingerprint_of
 from samevoice.models.encoder import parse_model, read_file, read_model, write_model
@@ -192,6 +193,7 @@ def pull(
 
     Raises:
         ModelError: the model is unknown, cannot be fetched, or is not what was published.
+        ConfigError: the source is in the home folder of nobody.
     """
     path = model_path(name, folder)
     if name in shipped.NAMES:
@@ -225,17 +227,9 @@ def _fetched(entry: zoo.Entry, origin: str | None, scratch: Path, progress: fetc
     elif "://" in origin:
         source = fetch.from_url(origin, scratch, progress)
     else:
-        source = _path(origin)
+        source = expanded(origin)
     content = fetch.unpack(source, entry.origin.member)
     return _build(entry, content, origin or source.name)
-
-
-def _path(origin: str) -> Path:
-    """Where a file of weights is; ~ is somebody's home folder."""
-    try:
-        return Path(origin).expanduser()
-    except RuntimeError as error:
-        raise ModelError(f"{origin}: there is no home folder of that user; write the whole path") from error
 
 
 def _build(entry: zoo.Entry, content: bytes, where: str) -> bytes:

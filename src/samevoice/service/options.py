@@ -15,6 +15,7 @@ from typing import Any
 from platformdirs import user_data_path
 
 from samevoice.errors import ConfigError
+from samevoice.files import expanded
 from samevoice.options import checked_flag, checked_number, checked_size
 from samevoice.runtime import MAX_THREADS, default_threads
 
@@ -183,18 +184,6 @@ class Options:
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
         return is_loopback(self.host)
-
-
-def expanded(path: str) -> Path:
-    """A path in which ~ is somebody's home folder.
-
-    Raises:
-        ConfigError: there is no such home folder.
-    """
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise ConfigError(f"{path}: there is no home folder of that user; write the whole path") from error
 
 
 def is_loopback(host: str) -> bool:

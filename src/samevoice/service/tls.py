@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from samevoice.errors import ConfigError
-from samevoice.files import write_atomically, write_privately
-from samevoice.service.options import LOCALHOST, Options, expanded
+from samevoice.files import expanded, write_atomically, write_privately
+from samevoice.service.options import LOCALHOST, Options
 
 DAYS = 397  # more than that some browsers refuse
 RENEW_DAYS = 30
